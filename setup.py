@@ -1,0 +1,53 @@
+"""Install espnet_prodiff."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+root = Path(__file__).parent
+version = re.search(
+    r'__version__ = "(.+)"', (root / "espnet_prodiff" / "__init__.py").read_text()
+).group(1)
+
+# GPL: speaks the embedded corpus and turns its text into phones. Never imported by
+# the package itself.
+espeak = ["espeakng-loader==0.2.4", "phonemizer>=3.3", "dlinfo"]
+
+setup(
+    name="espnet_prodiff",
+    version=version,
+    description="Fast diffusion speech synthesis as a plugin for ESPnet2",
+    long_description=(root / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["espnet_prodiff", "espnet_prodiff.*"]),
+    package_data={"espnet_prodiff": ["py.typed"]},
+    python_requires=">=3.10",
+    install_requires=[
+        "espnet==202511",
+        # ESPnet pins setuptools<74 and torch 2.13 wants a newer one: without this
+        # bound pip downloads and rejects every newer torch first.
+        "torch>=2.6,<2.13",
+        "torchaudio",
+        "espnet_model_zoo>=0.1.7",
+        "numpy",
+        "sentencepiece",
+        "pyworld",
+        # What ESPnet imports on our path without depending on it.
+        "matplotlib",
+        "tensorboard",
+        "resampy",
+        "six",
+        # Used directly.
+        "librosa",
+        "pyyaml",
+        "scipy",
+        "soundfile",
+        "tqdm",
+    ],
+    extras_require={
+        "espeak": espeak,
+        "test": espeak + ["diffusers>=0.30", "pytest", "ruff"],
+    },
+)
