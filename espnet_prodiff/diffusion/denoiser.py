@@ -1,0 +1,97 @@
+"""Denoiser: a raw network, read as a prediction of the clean data and of the noise."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from espnet_prodiff.diffusion.parameterization import (
+    Prediction,
+    check_prediction_type,
+    to_prediction,
+)
+from espnet_prodiff.diffusion.schedule import NoiseSchedule, Time
+
+NOISE_CONDS = ("step", "alpha", "log_snr")
+
+
+class Denoiser(nn.Module):
+    """A network with its noise schedule and the meaning of its output.
+
+    Losses, samplers and distillation speak to this class only, so they never learn
+    what the network predicts or how it is told of the noise.
+
+    Args:
+        network: Called as ``network(x_t, noise_cond, cond, mask)`` with x_t (B, C, L)
+            and noise_cond (B,); returns (B, C, L). It may offer ``prepare_cond(cond)``
+            for what does not depend on the step.
+        schedule: The noise schedule.
+        prediction_type: What the output is: "x_0", "eps" or "v".
+        noise_cond: What the network is told of the noise: "step" (the time t), "alpha"
+            or "log_snr".
+
+    Raises:
+        ValueError: If an option is none of its values.
+    """
+
+    def __init__(
+        self,
+        network: Callable[..., Tensor],
+        schedule: NoiseSchedule,
+        prediction_type: str = "x_0",
+        noise_cond: str = "step",
+    ) -> None:
+        super().__init__()
+        if noise_cond not in NOISE_CONDS:
+            raise ValueError(
+                f"noise_cond must be one of {', '.join(NOISE_CONDS)}, but it is "
+                f"{noise_cond!r}"
+            )
+        self.network = network
+        self.schedule = schedule
+        self.prediction_type = check_prediction_type(prediction_type)
+        self.noise_cond = noise_cond
+
+    def forward(
+        self,
+        x_t: Tensor,
+        t: Time,
+        cond: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Prediction:
+        """Predict x_0 and eps from x_t at time t > 0.
+
+        Args:
+            x_t: Noisy data, (B, C, L).
+            t: Time, a number or (B,).
+            cond: Conditioning, (B, C_cond, L), or what ``prepare_cond`` made of it.
+            mask: (B, 1, L), 1 = valid. Both predictions are 0 where it is 0.
+
+        Returns:
+            Prediction of x_0 and eps, (B, C, L) each.
+        """
+        t = torch.as_tensor(t, device=x_t.device).expand(len(x_t))
+        alpha, sigma = self.alpha_sigma(t, x_t)
+        told = {
+            "step": lambda: t,
+            "alpha": lambda: self.schedule.alpha(t),
+            "log_snr": lambda: self.schedule.log_snr(t),
+        }[self.noise_cond]()
+        output = self.network(x_t, told.to(x_t.dtype), cond, mask)
+        prediction = to_prediction(
+            output, x_t, self.prediction_type, alpha=alpha, sigma=sigma
+        )
+        if mask is None:
+            return prediction
+        return Prediction(prediction.x_0 * mask, prediction.eps * mask)
+
+    def alpha_sigma(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """alpha(t) and sigma(t) of times (B,), shaped and typed to scale ``like``."""
+        shape = (-1, *[1] * (like.dim() - 1))
+        alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
+        return alpha.to(like.dtype).view(shape), sigma.to(like.dtype).view(shape)
+
+    def prepare_cond(self, cond: Tensor | None) -> Tensor | None:
+        """Do once what the network does to ``cond`` at every step alike."""
+        prepare = getattr(self.network, "prepare_cond", None)
+        return cond if cond is None or prepare is None else prepare(cond)

@@ -1,0 +1,89 @@
+"""The diffusion loss: draw a time and noise, predict, measure the error."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from espnet_prodiff.diffusion.denoiser import Denoiser
+from espnet_prodiff.diffusion.weighting import loss_weight
+
+# (prediction (B, C, L), target (B, C, L), mask (B, 1, L) or None) -> errors (B,)
+Distance: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+
+
+def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean over channels and valid frames of each utterance, (B, C, L) -> (B,)."""
+    if mask is None:
+        return values.flatten(1).mean(1)
+    count = mask.flatten(1).sum(1) * values.shape[1]
+    return (values * mask).flatten(1).sum(1) / count
+
+
+def absolute_error(prediction: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean absolute error of each utterance, (B,)."""
+    return masked_mean((prediction - target).abs(), mask)
+
+
+def squared_error(prediction: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean squared error of each utterance, (B,)."""
+    return masked_mean((prediction - target) ** 2, mask)
+
+
+def draw_noise(x_0: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Standard normal noise like ``x_0``, from ``generator`` where one is given."""
+    return torch.randn(
+        x_0.shape, generator=generator, device=x_0.device, dtype=x_0.dtype
+    )
+
+
+def diffusion_loss(
+    denoiser: Denoiser,
+    x_0: Tensor,
+    cond: Tensor | None = None,
+    mask: Tensor | None = None,
+    *,
+    distance: Distance = squared_error,
+    error_of: str = "x_0",
+    weight: str = "uniform",
+    t: Tensor | None = None,
+    noise: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Error of the denoiser's prediction from x_t at a random time (Ho 2020, Alg. 1).
+
+    Args:
+        denoiser: The model.
+        x_0: Clean data, (B, C, L).
+        cond: Conditioning, (B, C_cond, L).
+        mask: (B, 1, L), 1 = valid.
+        distance: Error of each utterance; masked, so that padding does not count.
+        error_of: What is compared: "x_0" or "eps".
+        weight: Name of the weight of each utterance's error, see ``loss_weight``.
+        t: Times, (B,). Default: integers drawn uniformly from 1 ... T.
+        noise: eps, (B, C, L). Default: drawn from N(0, I).
+        generator: Source of the drawn times and noise.
+
+    Returns:
+        Mean weighted error over the batch, a scalar.
+
+    Raises:
+        ValueError: If an option is none of its values.
+    """
+    if t is None:
+        total = denoiser.schedule.num_train_steps
+        t = torch.randint(
+            1, total + 1, (len(x_0),), generator=generator, device=x_0.device
+        )
+    eps = draw_noise(x_0, generator) if noise is None else noise
+    alpha, sigma = denoiser.alpha_sigma(t, x_0)
+    prediction = denoiser(alpha * x_0 + sigma * eps, t, cond, mask)
+    if error_of == "x_0":
+        errors = distance(prediction.x_0, x_0, mask)
+    elif error_of == "eps":
+        errors = distance(prediction.eps, eps, mask)
+    else:
+        raise ValueError(f"error_of must be one of x_0, eps, but it is {error_of!r}")
+    weights = loss_weight(weight, denoiser.schedule.log_snr(t))
+    return (weights.to(errors.dtype) * errors).mean()

@@ -1,0 +1,34 @@
+"""Loss weights as functions of the log-SNR, on the error of x_0."""
+
+import torch
+from torch import Tensor
+
+LOSS_WEIGHTS = ("uniform", "snr", "truncated_snr", "snr_plus_one")
+
+
+def loss_weight(name: str, log_snr: Tensor) -> Tensor:
+    """Weight of the squared x_0 error at a log-SNR (Salimans & Ho 2022, section 4).
+
+    Args:
+        name: "uniform" (1), "snr" (makes it the eps error), "truncated_snr"
+            (max(SNR, 1): the larger of the x_0 and eps errors) or "snr_plus_one"
+            (the v error).
+        log_snr: Any shape.
+
+    Returns:
+        The weight, with the shape of ``log_snr``.
+
+    Raises:
+        ValueError: If ``name`` is none of these.
+    """
+    if name == "uniform":
+        return torch.ones_like(log_snr)
+    if name == "snr":
+        return log_snr.exp()
+    if name == "truncated_snr":
+        return log_snr.exp().clamp(min=1)
+    if name == "snr_plus_one":
+        return log_snr.exp() + 1
+    raise ValueError(
+        f"loss weight must be one of {', '.join(LOSS_WEIGHTS)}, but it is {name!r}"
+    )
