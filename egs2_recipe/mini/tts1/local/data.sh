@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Makes the corpus of this recipe: no download, the speech is synthesised here.
+# Called from the recipe directory as local/data.sh [options]; the options are those
+# of local/synthesize_corpus.py (--num_utts, --num_voices, --hidden_variation, --seed).
+set -e
+set -u
+set -o pipefail
+
+if [ ! -f local/synthesize_corpus.py ]; then
+    echo "data.sh: call it from the recipe directory, as local/data.sh" >&2
+    exit 2
+fi
+if [ -f path.sh ]; then
+    . ./path.sh
+fi
+export LC_ALL=C
+exec "${PYTHON:-python3}" local/synthesize_corpus.py "$@"
