@@ -143,13 +143,10 @@ class NoiseSchedule:
         return torch.linspace(total, 0, num_steps + 1, dtype=torch.float64)
 
     def _check_time(self, t: Time) -> torch.Tensor:
-        t = torch.as_tensor(t)
-        t = t.to(torch.float64)
-        # Only times on the CPU are checked: reading a value back from a GPU stalls it.
-        if (
-            t.device.type == "cpu"
-            and not ((t >= 0) & (t <= self.num_train_steps)).all()
-        ):
+        t = torch.as_tensor(t).to(torch.float64)
+        # Only on the CPU: reading a value back from a GPU would stall it.
+        inside = (t >= 0) & (t <= self.num_train_steps)
+        if t.device.type == "cpu" and not inside.all():
             raise ValueError(
                 f"times must lie in [0, {self.num_train_steps}], but they are "
                 f"{t.tolist()}"

@@ -1,0 +1,213 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from espnet_prodiff.diffusion import (
+    Denoiser,
+    NoiseSchedule,
+    diffusion_loss,
+    distillation_loss,
+    distillation_target,
+    halving_plan,
+    sample,
+)
+from tests.diffusion.oracles import (
+    GaussianOracle,
+    MixtureOracle,
+    exact_cosine,
+    oracle,
+)
+
+
+def one_step(schedule, x_0, x_t, t, s):
+    """DDIM from t to s with a given x_0."""
+    eps = (x_t - schedule.alpha(t) * x_0) / schedule.sigma(t)
+    return schedule.alpha(s) * x_0 + schedule.sigma(s) * eps
+
+
+@pytest.mark.parametrize(
+    "schedule", [NoiseSchedule.cosine(8), NoiseSchedule.vpsde(8)], ids=["cos", "vp"]
+)
+@pytest.mark.parametrize("t, s", [(8.0, 6.0), (6.0, 2.0), (5.0, 4.0), (2.0, 0.0)])
+def test_a_student_step_lands_on_the_teachers_two_steps(schedule, t, s):
+    teacher = oracle(MixtureOracle(), schedule)
+    x_t = torch.randn(3, 2, 5, dtype=torch.float64)
+    times = torch.tensor([t] * 3), torch.tensor([s] * 3)
+    target = distillation_target(teacher, x_t, *times)
+    twice = sample(teacher, x_t, torch.tensor([t, (t + s) / 2, s]))
+    once = one_step(schedule, target, x_t, t, s) if s > 0 else target
+    torch.testing.assert_close(once, twice, rtol=0, atol=1e-10)
+
+
+def test_the_last_target_is_the_teachers_prediction_at_the_middle():
+    schedule = NoiseSchedule.cosine(8)
+    teacher = oracle(MixtureOracle(), schedule)
+    x_t = torch.randn(1, 2, 5, dtype=torch.float64)
+    target = distillation_target(teacher, x_t, torch.tensor([2.0]), torch.zeros(1))
+    seen = []
+    sample(teacher, x_t, torch.tensor([2.0, 1.0, 0.0]), callback=seen.append)
+    assert torch.equal(target, seen[1]["x_0"])
+
+
+def test_share_of_the_first_prediction():
+    # W of algorithms' case V3 for N = 4, i = 4, 3, 2; it vanishes at i = 1.
+    schedule = exact_cosine(8)
+    shares = []
+    for i in (4, 3, 2, 1):
+
+        def network(x_t, noise_cond, cond, mask, t=2.0 * i):  # 1 at t, 0 at t_mid
+            return torch.ones_like(x_t) * (noise_cond.view(-1, 1, 1) == t)
+
+        teacher = Denoiser(network, schedule)
+        x_t = torch.zeros(1, 1, 1, dtype=torch.float64)
+        times = torch.tensor([2.0 * i]), torch.tensor([2.0 * i - 2])
+        shares.append(distillation_target(teacher, x_t, *times).item())
+    assert shares == pytest.approx([0.480, 0.434, 0.351, 0], abs=5e-4)
+
+
+class Slopes(nn.Module):
+    """x_0 = k(t) x_t with one slope a time: all a Gaussian student needs."""
+
+    def __init__(self, slopes):
+        super().__init__()
+        self.slopes = slopes
+
+    def forward(self, x_t, noise_cond, cond, mask):
+        k = [self.slopes[round(t, 6)] for t in noise_cond.tolist()]
+        return torch.tensor(k, dtype=x_t.dtype).view(-1, 1, 1) * x_t
+
+
+def test_distilled_chain_keeps_the_teachers_gain():
+    schedule = exact_cosine(8)
+    teacher = oracle(GaussianOracle(), schedule)
+    one = torch.ones(1, 1, 1, dtype=torch.float64)
+    total = math.cos(math.pi / 16) ** 8
+    slopes_seen = {}
+    for num_steps in (4, 2, 1):
+        slopes = {}
+        for i in range(1, num_steps + 1):
+            t, s = 8 * i / num_steps, 8 * (i - 1) / num_steps
+            target = distillation_target(
+                teacher, one, torch.tensor([t]), torch.tensor([s])
+            )
+            slopes[t] = target.item()  # linear data: a perfect student
+        student = Denoiser(Slopes(slopes), schedule)
+        got = sample(student, one, schedule.timesteps(num_steps)).item()
+        assert got == pytest.approx(total, abs=1e-12)
+        undistilled = oracle(GaussianOracle(), schedule)
+        plain = sample(undistilled, one, schedule.timesteps(num_steps)).item()
+        expected = math.cos(math.pi / 2 / num_steps) ** num_steps
+        assert plain == pytest.approx(expected, abs=1e-12)
+        slopes_seen[num_steps] = list(slopes.values())
+        teacher = student
+    assert slopes_seen[4] == pytest.approx(
+        [0.961940, 0.777433, 0.474569, 0.099456], abs=1e-6
+    )
+    assert slopes_seen[2] == pytest.approx([0.925328, 0.308612], abs=1e-6)
+    assert slopes_seen[1] == pytest.approx([total], abs=1e-6)
+
+
+def test_known_data_are_their_own_target():
+    x_0 = torch.randn(2, 3, 4, dtype=torch.float64)
+    teacher = Denoiser(lambda x_t, *_: x_0, NoiseSchedule.cosine(8))
+    for i in (1, 2, 3, 4):
+        t, s = torch.full((2,), 2.0 * i), torch.full((2,), 2.0 * i - 2)
+        target = distillation_target(teacher, torch.randn_like(x_0), t, s)
+        torch.testing.assert_close(target, x_0)
+
+
+class Mlp(nn.Module):
+    """A small network on points in the plane, (B, 2, 1)."""
+
+    def __init__(self, width=96):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(2 + 4, width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+            nn.SiLU(),
+            nn.Linear(width, 2),
+        )
+
+    def forward(self, x_t, noise_cond, cond, mask):
+        angle = noise_cond[:, None] / 8 * math.pi / 2
+        time = [angle.sin(), angle.cos(), (2 * angle).sin(), (4 * angle).sin()]
+        return self.layers(torch.cat([x_t.squeeze(-1), *time], dim=1)).unsqueeze(-1)
+
+
+def draw_mixture(n):
+    """Eight tight Gaussians on a circle."""
+    angle = torch.randint(0, 8, (n,)) * (2 * math.pi / 8)
+    centre = torch.stack([angle.cos(), angle.sin()], dim=1)
+    return (centre + 0.05 * torch.randn(n, 2)).unsqueeze(-1)
+
+
+def train(denoiser, loss, updates, lr):
+    optimizer = torch.optim.Adam(denoiser.parameters(), lr=lr)
+    scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, updates)
+    losses = []
+    for _ in range(updates):
+        optimizer.zero_grad()
+        value = loss(draw_mixture(512))
+        value.backward()
+        optimizer.step()
+        scheduler.step()
+        losses.append(value.item())
+    return sum(losses[-50:]) / 50
+
+
+def energy_distance(a, b):
+    a, b = a.flatten(1), b.flatten(1)
+    cross = torch.cdist(a, b).mean()
+    return (2 * cross - torch.cdist(a, a).mean() - torch.cdist(b, b).mean()).item()
+
+
+def test_a_trained_student_is_closer_to_its_teacher_than_fewer_teacher_steps():
+    torch.manual_seed(0)
+    schedule = NoiseSchedule.cosine(8)
+    teacher = Denoiser(Mlp(), schedule, noise_cond="step")
+    floor_teacher = train(teacher, lambda x: diffusion_loss(teacher, x), 1500, 3e-3)
+    student = Denoiser(Mlp(), schedule, noise_cond="step")
+    student.load_state_dict(teacher.state_dict())
+    floor_student = train(
+        student, lambda x: distillation_loss(student, teacher, x, 4), 1000, 2e-3
+    )
+    # The teacher's floor is the posterior variance of the data; the student's target
+    # is determined by its input, so its floor is near zero.
+    assert floor_student < 0.1 * floor_teacher
+    x_T = torch.randn(2000, 2, 1)
+    eight = sample(teacher, x_T, schedule.timesteps(8))
+    four = sample(teacher, x_T, schedule.timesteps(4))
+    distilled = sample(student, x_T, schedule.timesteps(4))
+    assert energy_distance(distilled, eight) < 0.5 * energy_distance(four, eight)
+    near = (distilled - eight).norm(dim=1).mean()
+    assert near < 0.5 * (four - eight).norm(dim=1).mean()
+
+
+def test_loss_draws_the_times_at_which_the_student_is_sampled():
+    told = {"student": set(), "teacher": set()}
+
+    def network(name):
+        def forward(x_t, noise_cond, cond, mask):
+            told[name].update(noise_cond.tolist())
+            return x_t
+
+        return forward
+
+    schedule = NoiseSchedule.vpsde(4)
+    student = Denoiser(network("student"), schedule)
+    teacher = Denoiser(network("teacher"), schedule)
+    distillation_loss(student, teacher, torch.randn(64, 1, 2), 2)
+    assert told["student"] == set(schedule.timesteps(2)[:-1].tolist())
+    assert told["teacher"] == set(schedule.timesteps(4)[:-1].tolist())
+
+
+def test_halving_plan():
+    assert halving_plan(8, [4, 2, 1]) == [(8, 4), (4, 2), (2, 1)]
+    for visit in ([1], [4], [2, 2], [2, 1, 0]):
+        with pytest.raises(ValueError, match="may have 2, 1 steps in this order"):
+            halving_plan(4, visit)
