@@ -1,0 +1,155 @@
+"""Parallel jobs with one log each, a progress bar, and no orphans."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.recipe.options import Options
+
+RUN_JOB = [sys.executable, "-m", "espnet_prodiff.recipe.run_job"]
+TAIL = 25  # lines of a failed job's log that are shown
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command and the file that takes its output.
+
+    ``inner`` is a log that the command itself keeps and that tells more.
+    """
+
+    command: Sequence[str]
+    log: Path
+    inner: Path | None = None
+
+
+class Progress:
+    """A progress bar that is fed by polling.
+
+    Args:
+        title: What is being done.
+        total: How many pieces there are.
+        count: Tells how many are done; polled once a second.
+        unit: Name of a piece.
+    """
+
+    def __init__(self, title: str, total: int, count: Callable[[], int], unit: str):
+        interval = 0.1 if sys.stderr.isatty() else 10.0
+        self.count = count
+        self.bar = tqdm(total=total, desc=title, unit=unit, mininterval=interval)
+
+    def update(self) -> None:
+        """Show the present count."""
+        done = min(self.count(), self.bar.total)
+        self.bar.update(done - self.bar.n)
+
+
+def espnet(o: Options, module: str) -> list[str]:
+    """The start of a command that runs ``espnet2.bin.<module>`` with the plugin."""
+    return [*shlex.split(o.python), "-m", f"espnet2.bin.{module}"]
+
+
+def plugin(module: str) -> list[str]:
+    """The start of a command that runs a module of this package."""
+    return [sys.executable, "-m", f"espnet_prodiff.{module}"]
+
+
+def run_jobs(jobs: Sequence[Job], progress: Progress | None, single: bool) -> None:
+    """Run jobs side by side, at most one per CPU at a time.
+
+    Args:
+        jobs: The jobs.
+        progress: Bar to keep up to date, closed at the end.
+        single: Give each job one CPU thread instead of all of them.
+
+    Raises:
+        RecipeError: A job failed; the others have been ended.
+    """
+    env = dict(os.environ, PYTHONIOENCODING="UTF-8")
+    if single:
+        env["OMP_NUM_THREADS"] = "1"
+    waiting, running = list(jobs), {}
+    polled = 0.0
+    try:
+        while waiting or running:
+            while waiting and len(running) < (os.cpu_count() or 1):
+                job = waiting.pop(0)
+                command = [*RUN_JOB, str(job.log), *job.command]
+                process = subprocess.Popen(command, env=env, start_new_session=True)
+                running[process] = job
+            time.sleep(0.05)
+            for process in [p for p in running if p.poll() is not None]:
+                job = running.pop(process)
+                if process.returncode:
+                    raise RecipeError(_failure(job, process.returncode))
+            if progress and time.monotonic() - polled > 1:
+                progress.update()
+                polled = time.monotonic()
+        if progress:
+            progress.update()
+    finally:
+        for process in running:
+            _end(process)
+        if progress:
+            progress.bar.close()
+
+
+def run_shown(command: Sequence[str]) -> None:
+    """Run a short command whose output goes to the terminal.
+
+    Raises:
+        RecipeError: It failed.
+    """
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        status = process.wait()
+    finally:
+        _end(process)
+    if status:
+        raise RecipeError(
+            f"this command failed with status {status} (its output is above):\n"
+            f"  {shlex.join(command)}"
+        )
+
+
+def count_lines(files: Iterable[Path]) -> int:
+    """Lines of all the files that exist."""
+    total = 0
+    for path in files:
+        try:
+            total += path.read_bytes().count(b"\n")
+        except FileNotFoundError:
+            continue
+    return total
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End a process and its children: they are a session of their own."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _failure(job: Job, status: int) -> str:
+    """The message of a failed job: its own error lines, else the log's tail."""
+    log = job.inner if job.inner and job.inner.exists() else job.log
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    lines = [x for x in text.splitlines() if not x.startswith("# ")]
+    own = [x for x in lines if x.startswith("error: ")]
+    shown = own or lines[-TAIL:]
+    body = "\n".join(f"  | {x}" for x in shown) or "  | (the log is empty)"
+    return (
+        f"a job failed with status {status}, the end of its log:\n{body}\n  log: {log}"
+    )

@@ -1,0 +1,140 @@
+"""What the plugin does between the stages: durations, distillation, evaluation."""
+
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+
+from espnet_prodiff.recipe import data_dir, naming
+from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.recipe.jobs import plugin, run_shown
+from espnet_prodiff.recipe.options import Options
+
+
+def with_durations(o: Options) -> Options:
+    """Point ``teacher_dumpdir`` at the durations that this recipe learns."""
+    if o.durations == "learned" and not o.teacher_dumpdir:
+        return replace(o, teacher_dumpdir=f"{o.dumpdir}/durations")
+    return o
+
+
+def lacking_durations(o: Options) -> list[str]:
+    """Utterances without durations, as ``set/utterance``."""
+    lacking = []
+    for name in o.sets:
+        file = Path(o.teacher_dumpdir) / name / "durations"
+        known = data_dir.read_table(file) if file.exists() else {}
+        utterances = data_dir.read_table(o.data_feats / name / "text")
+        lacking += [f"{name}/{u}" for u in utterances if u not in known]
+    return lacking
+
+
+def learn_durations(o: Options) -> None:
+    """Before stage 6: train the aligner and write ``durations``, unless they exist.
+
+    Raises:
+        RecipeError: Durations were promised (``given``) and are not complete.
+    """
+    if not o.teacher_dumpdir:
+        return
+    lacking = lacking_durations(replace(o, test_sets=o.valid_set))
+    if o.durations != "learned":
+        if lacking:
+            raise RecipeError(
+                f"{o.teacher_dumpdir}/<set>/durations lacks {len(lacking)} utterances, "
+                f"first {lacking[0]}; expected a line 'utterance d1 d2 ...' for each "
+                "(or use --durations learned)"
+            )
+        return
+    if not lacking and not lacking_durations(o):
+        return
+    train, *others = (str(o.data_feats / name) for name in o.sets)
+    bpe = []
+    if o.token_type == "bpe":
+        bpe = ["--bpemodel", str(naming.bpe_model(o))]
+    run_shown(
+        [
+            *plugin("bin.align"), "--train_dir", train, "--data_dirs", *others,
+            "--token_list", str(naming.token_list(o)), "--token_type", o.token_type,
+            "--cleaner", o.cleaner, "--g2p", o.g2p, *bpe,
+            "--fs", str(o.sampling_rate), "--n_fft", str(o.n_fft),
+            "--n_shift", str(o.n_shift), "--win_length", o.win_length,
+            "--fmin", o.fmin, "--fmax", o.fmax, "--n_mels", str(o.n_mels),
+            "--ngpu", str(min(o.ngpu, 1)), "--output_dir", o.teacher_dumpdir,
+            *shlex.split(o.align_args),
+        ]
+    )  # fmt: skip
+
+
+def steps(o: Options) -> list[int]:
+    """The step counts of the students, in the order of their training."""
+    return [int(s) for s in o.distill_steps.split()]
+
+
+def student(o: Options, n: int) -> str:
+    """Experiment directory of the student with ``n`` steps."""
+    return f"{o.tts_exp}_steps{n}"
+
+
+def distill(o: Options) -> None:
+    """After stage 7: train the students, one experiment directory each."""
+    run_shown(
+        [
+            *plugin("bin.distill"),
+            "--teacher_model_file", str(Path(o.tts_exp) / o.inference_model),
+            "--num_steps", *map(str, steps(o)), "--config", o.distill_config,
+            "--ngpu", str(o.ngpu), *shlex.split(o.distill_args),
+        ]
+    )  # fmt: skip
+
+
+def systems(o: Options) -> dict[str, Options]:
+    """What stage 8 decodes: the model, it at each student's steps, each student."""
+    alone = replace(o, distill_steps="", evaluate=False)
+    found = {f"teacher{_own_steps(o)}" if steps(o) else "model": alone}
+    for n in steps(o):
+        found[f"teacher, {_count(n)}"] = naming.at_steps(alone, n, o.tts_exp)
+    for n in steps(o):
+        found[f"student, {_count(n)}"] = naming.at_steps(alone, n, student(o, n))
+    return found
+
+
+def last_student(o: Options) -> Options:
+    """Options of the model that stage 10 packs."""
+    return list(systems(o).values())[-1]
+
+
+def evaluate(o: Options) -> None:
+    """After stage 8: table and pictures in the last model's ``results``."""
+    sets = list(dict.fromkeys(o.test_sets.split()))
+    results = Path(last_student(o).tts_exp) / "results"
+    for name in sets:
+        command = [
+            *plugin("bin.evaluate"), "--data_dir", str(o.data_feats / name),
+            "--train_config", str(Path(o.tts_exp) / "config.yaml"),
+            "--output_dir", str(results if len(sets) == 1 else results / name),
+        ]  # fmt: skip
+        if o.teacher_dumpdir:
+            durations = Path(o.teacher_dumpdir) / name / "durations"
+            command += ["--durations", str(durations)]
+        for label, s in systems(o).items():
+            decoded = Path(s.tts_exp) / s.inference_tag / name
+            command += ["--system", f"{label}={decoded}"]
+            n = re.search(r"--num_steps (\d+)", s.inference_args)
+            model = Path(s.tts_exp) / s.inference_model
+            command += ["--model", f"{label}={model}{f':{n[1]}' if n else ''}"]
+        run_shown([*command, *shlex.split(o.evaluate_args)])
+
+
+def _own_steps(o: Options) -> str:
+    """The teacher's own step count, as far as its configuration tells."""
+    config = Path(o.tts_exp) / "config.yaml"
+    conf = yaml.safe_load(config.read_text())["tts_conf"] if config.exists() else {}
+    n = conf.get("num_steps") or conf.get("diffusion_steps")
+    return f", {_count(n)}" if n else ""
+
+
+def _count(n: int) -> str:
+    return f"{n} step" if n == 1 else f"{n} steps"

@@ -1,0 +1,83 @@
+"""Run a stage with ``tts.sh`` of an ESPnet checkout (``ESPNET_ROOT``)."""
+
+import os
+from dataclasses import fields, replace
+from pathlib import Path
+
+from espnet_prodiff.recipe import naming
+from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.recipe.jobs import run_shown
+from espnet_prodiff.recipe.options import Options
+from espnet_prodiff.recipe.resume import command_line
+
+LINKS = {
+    "tts.sh": "tts1",
+    "db.sh": "asr1",
+    "utils": "asr1",
+    "scripts": "asr1",
+    "pyscripts": "asr1",
+    "steps": "asr1",
+}
+# The plugin's own options, which tts.sh does not know.
+PLUGIN = (
+    "nbpe", "durations", "align_args", "distill_steps", "distill_config",
+    "distill_args", "evaluate", "evaluate_args",
+)  # fmt: skip
+# Where our default is not that of tts.sh, it is always passed.
+ALWAYS = ("python", "skip_scoring")
+
+
+def link(checkout: Path) -> None:
+    """Link what a recipe directory needs of the checkout.
+
+    Raises:
+        RecipeError: No recipe template there, or a file of ours in the way.
+    """
+    for name, folder in LINKS.items():
+        source = checkout.resolve() / "egs2" / "TEMPLATE" / folder / name
+        if not source.exists():
+            raise RecipeError(
+                f"ESPNET_ROOT is {checkout}, but {source} does not exist; "
+                "expected an ESPnet checkout"
+            )
+        here = Path(name)
+        if here.is_symlink():
+            here.unlink()
+        elif here.exists():
+            raise RecipeError(f"{here.resolve()} is in the way of a link to {source}")
+        here.symlink_to(source)
+    for name in ("cmd.sh", "path.sh"):
+        if not Path(name).exists():
+            raise RecipeError(f"no {name} in {Path.cwd()}, tts.sh needs it")
+
+
+def is_ours(o: Options, number: int) -> bool:
+    """Whether ``tts.sh`` cannot do this stage: it knows no sentencepiece model."""
+    return o.token_type == "bpe" and number in (5, 10)
+
+
+def run_stage(o: Options, number: int) -> None:
+    """Run one stage of ``tts.sh`` with these options."""
+    if o.token_type == "bpe":
+        model = f"--bpemodel {naming.bpe_model(o)}"
+        o = replace(o, train_args=f"{o.train_args} {model}".strip())
+    o = replace(o, stage=number, stop_stage=number)
+    words = command_line(o)
+    passed = dict(zip(words[::2], words[1::2], strict=True))
+    for f in fields(Options):
+        if f.name in PLUGIN:
+            passed.pop(f"--{f.name}", None)
+        elif f.name in ALWAYS:
+            passed[f"--{f.name}"] = (
+                str(getattr(o, f.name)).lower()
+                if (f.type is bool)
+                else str(getattr(o, f.name))
+            )
+    if number == 7 and o.ngpu == 0:
+        # path.sh gives every job one thread; a training on the CPU may use them all.
+        os.environ["OMP_NUM_THREADS"] = str(os.cpu_count() or 1)
+    try:
+        run_shown(["./tts.sh", *[w for pair in passed.items() for w in pair]])
+    finally:
+        if number == 7 and o.ngpu == 0:
+            del os.environ["OMP_NUM_THREADS"]
