@@ -125,13 +125,27 @@ def load_model_weights(model: torch.nn.Module, path: PathLike) -> None:
 
     Raises:
         FileNotFoundError: There is no such file.
-        CheckpointError: Keys are missing, unknown or of another shape, or a weight
-            is not finite. Nothing of the message is left to the log.
+        CheckpointError: As in `load_weights` and `fit_weights`.
     """
     states = load_weights(path)
     for key in ("module", "model"):  # DeepSpeed; ESPnet's checkpoint.pth
         if isinstance(states.get(key), dict):
             states = states[key]
+    fit_weights(model, states, path)
+
+
+def fit_weights(model: torch.nn.Module, states: dict[str, Any], path: PathLike) -> None:
+    """Put weights that were already read into a model of exactly that shape.
+
+    Args:
+        model: The model.
+        states: Tensors by parameter name.
+        path: The file they came from, for the message.
+
+    Raises:
+        CheckpointError: Keys are missing, unknown or of another shape, some value is
+            no tensor, or a weight is not finite.
+    """
     not_tensors = [k for k, v in states.items() if not isinstance(v, torch.Tensor)]
     if not_tensors:
         raise CheckpointError(
@@ -146,30 +160,26 @@ def load_model_weights(model: torch.nn.Module, path: PathLike) -> None:
             f"checkpoint {path} holds NaN or infinite weights in {_some(broken)}: the "
             "training diverged; use an earlier epoch's file or a lower learning rate"
         )
-    own = model.state_dict()
-    shapes = [
-        f"{k}: {tuple(v.shape)} in the file, {tuple(own[k].shape)} in the model"
-        for k, v in states.items()
-        if k in own and own[k].shape != v.shape
-    ]
-    if shapes:
-        raise CheckpointError(_mismatch(path, [f"different shapes: {_some(shapes)}"]))
-    found = model.load_state_dict(states, strict=False)
     problems = []
-    if found.missing_keys:
-        problems.append(f"missing in the file: {_some(found.missing_keys)}")
-    if found.unexpected_keys:
-        problems.append(f"unknown to the model: {_some(found.unexpected_keys)}")
+    try:
+        found = model.load_state_dict(states, strict=False)
+    except RuntimeError as error:
+        sizes = re.findall(
+            r"size mismatch for (\S+):.*?Size\((.*?)\).*?Size\((.*?)\)", str(error)
+        )
+        problems = [f"{k} is {a} in the file, {b} in the model" for k, a, b in sizes]
+        problems = [_some(problems)] if problems else [str(error)]
+    else:
+        if found.missing_keys:
+            problems.append(f"missing in the file: {_some(found.missing_keys)}")
+        if found.unexpected_keys:
+            problems.append(f"unknown to the model: {_some(found.unexpected_keys)}")
     if problems:
-        raise CheckpointError(_mismatch(path, problems))
-
-
-def _mismatch(path: PathLike, problems: list[str]) -> str:
-    return (
-        f"checkpoint {path} does not fit the model that its config describes; "
-        + "; ".join(problems)
-        + ". Use the config.yaml that lies beside the checkpoint"
-    )
+        raise CheckpointError(
+            f"checkpoint {path} does not fit the model that its config describes; "
+            + "; ".join(problems)
+            + ". Use the config that lies beside the checkpoint"
+        )
 
 
 def _some(names: list[str], limit: int = 4) -> str:

@@ -1,0 +1,37 @@
+"""Configuration files: plain yaml or a clear error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class ConfigError(ValueError):
+    """A configuration file that cannot be used; the message names it."""
+
+
+def read_yaml(path: str | Path, what: str) -> dict[str, Any]:
+    """Read a yaml mapping without running anything in it.
+
+    Args:
+        path: The file.
+        what: What it is, for the message.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ConfigError: It is not a plain yaml mapping.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{what} {path} does not exist")
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{what} {path} is not plain yaml: {error}") from error
+    if not isinstance(config, dict):
+        raise ConfigError(
+            f"{what} {path} holds a {type(config).__name__}, expected a mapping"
+        )
+    return config
