@@ -1,0 +1,55 @@
+"""``base:`` in a training config: students and debug variants as differences."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from espnet_prodiff.integration.files import ConfigError, read_yaml
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """Read a training config with everything that it takes over from its base.
+
+    ``base: other.yaml`` names a config relative to the file itself. Mappings such as
+    tts_conf are merged key by key; every other value replaces that of the base.
+
+    Raises:
+        FileNotFoundError: If the file or a base does not exist.
+        ConfigError: If a file is not a YAML mapping or the bases form a circle.
+    """
+    chain: list[Path] = []
+    configs = []
+    current: Path | None = Path(path)
+    while current is not None:
+        if current.resolve() in chain:
+            raise ConfigError(f"the base of {current} leads back to itself")
+        chain.append(current.resolve())
+        config = read_yaml(current, "training config")
+        base = config.pop("base", None)
+        configs.append(config)
+        current = None if base is None else current.parent / base
+    merged: dict[str, Any] = {}
+    for config in reversed(configs):
+        for key, value in config.items():
+            inherited = merged.get(key)
+            if isinstance(value, dict) and isinstance(inherited, dict):
+                value = inherited | value
+            merged[key] = value
+    return merged
+
+
+@contextlib.contextmanager
+def plain_config(path: str | None) -> Iterator[str | None]:
+    """A file without ``base`` that says the same as ``path``, for ESPnet's parser."""
+    if path is None:
+        yield None
+        return
+    config = read_config(path)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+        yaml.safe_dump(config, file, sort_keys=False)
+        file.flush()
+        yield file.name

@@ -1,0 +1,53 @@
+"""Distances between mels: L1 and SSIM, masked, one value an utterance."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from espnet_prodiff.diffusion.loss import absolute_error, masked_mean
+
+# Normalised log-mels are centred on 0; SSIM compares luminances, which are positive.
+BIAS = 6.0
+C_1, C_2 = 0.01**2, 0.03**2
+
+
+def ssim_error(prediction: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
+    """1 - SSIM of mels seen as pictures (Wang et al. 2004), window 11, sigma 1.5.
+
+    Args:
+        prediction: (B, n_mels, L).
+        target: (B, n_mels, L).
+        mask: (B, 1, L), 1 = valid. Padding is zeroed, so that it looks like the edge.
+
+    Returns:
+        Mean over bins and valid frames of each utterance, (B,).
+    """
+    x, y = prediction + BIAS, target + BIAS
+    if mask is not None:
+        x, y = x * mask, y * mask
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = _window_means(
+        torch.stack([x, y, x * x, y * y, x * y], dim=1)
+    ).unbind(1)
+    variance_x, variance_y = mean_xx - mean_x**2, mean_yy - mean_y**2
+    covariance = mean_xy - mean_x * mean_y
+    luminance = (2 * mean_x * mean_y + C_1) / (mean_x**2 + mean_y**2 + C_1)
+    structure = (2 * covariance + C_2) / (variance_x + variance_y + C_2)
+    return masked_mean(1 - luminance * structure, mask)
+
+
+def l1_ssim_error(prediction: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
+    """0.5 L1 + 0.5 (1 - SSIM): the teacher's loss, (B,)."""
+    l1 = absolute_error(prediction, target, mask)
+    return 0.5 * l1 + 0.5 * ssim_error(prediction, target, mask)
+
+
+def _window_means(maps: Tensor) -> Tensor:
+    """Means under a Gaussian window of 11 x 11, zeros outside, (B, K, n_mels, L)."""
+    offsets = torch.arange(11, device=maps.device, dtype=maps.dtype) - 5
+    window = torch.exp(-(offsets**2) / (2 * 1.5**2))
+    window = window / window.sum()
+    batch, kinds, bins, frames = maps.shape
+    maps = maps.reshape(batch * kinds, 1, bins, frames)
+    maps = F.conv2d(maps, window.view(1, 1, 11, 1), padding=(5, 0))
+    maps = F.conv2d(maps, window.view(1, 1, 1, 11), padding=(0, 5))
+    return maps.view(batch, kinds, bins, frames)

@@ -1,0 +1,150 @@
+"""ProDiff's denoising network: a non-causal, gated residual stack (WaveNet)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class StepEmbedding(nn.Module):
+    """Sinusoids of the noise condition, then two layers (ProDiff, section 4.2).
+
+    Args:
+        channels: Size of the embedding, even.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        half = channels // 2
+        frequencies = torch.exp(-math.log(10000.0) * torch.arange(half) / (half - 1))
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.mlp = nn.Sequential(
+            nn.Linear(channels, 4 * channels),
+            nn.Mish(),
+            nn.Linear(4 * channels, channels),
+        )
+
+    def forward(self, noise_cond: Tensor) -> Tensor:
+        """Embed (B,) -> (B, channels)."""
+        angles = noise_cond[:, None] * self.frequencies
+        return self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1))
+
+
+class ResidualLayer(nn.Module):
+    """Dilated convolution with a gate; gives a residual and a skip output.
+
+    Args:
+        channels: Channels of the stack.
+        kernel_size: Odd kernel size of the convolution.
+        dilation: Its dilation.
+    """
+
+    def __init__(self, channels: int, kernel_size: int, dilation: int) -> None:
+        super().__init__()
+        padding = dilation * (kernel_size - 1) // 2
+        self.conv = nn.Conv1d(
+            channels, 2 * channels, kernel_size, padding=padding, dilation=dilation
+        )
+        self.out = nn.Conv1d(channels, 2 * channels, 1)
+
+    def forward(
+        self, hidden: Tensor, step: Tensor, cond: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Apply the layer.
+
+        Args:
+            hidden: (B, C, L).
+            step: Projected step embedding, (B, C, 1).
+            cond: Projected conditioning, (B, 2C, L).
+            mask: (B, 1, L), 1 = valid.
+
+        Returns:
+            The next hidden states and the skip output, (B, C, L) each.
+        """
+        inputs = hidden + step
+        if mask is not None:
+            inputs = inputs * mask  # padding must look like the edge of the signal
+        gate, value = (self.conv(inputs) + cond).chunk(2, dim=1)
+        residual, skip = self.out(gate.sigmoid() * value.tanh()).chunk(2, dim=1)
+        return (hidden + residual) / math.sqrt(2.0), skip
+
+
+class ProDiffNetwork(nn.Module):
+    """``network`` of ProDiff's Denoiser: 20 layers of 256 channels in the paper.
+
+    Args:
+        n_mels: Mel bins.
+        cond_channels: Channels of the conditioning.
+        channels: Channels of the residual stack, even.
+        layers: Number of residual layers.
+        dilation_cycle: Dilations run 1, 2, 4 ... over so many layers, then start over.
+            1 means no dilation, as published.
+        kernel_size: Odd kernel size of the convolutions.
+    """
+
+    def __init__(
+        self,
+        n_mels: int,
+        cond_channels: int,
+        channels: int = 256,
+        layers: int = 20,
+        dilation_cycle: int = 1,
+        kernel_size: int = 3,
+    ) -> None:
+        super().__init__()
+        self.in_proj = nn.Conv1d(n_mels, channels, 1)
+        self.step_embedding = StepEmbedding(channels)
+        # One product for all layers each: faster than a small one inside every layer.
+        self.step_proj = nn.Linear(channels, layers * channels)
+        self.cond_proj = nn.Conv1d(cond_channels, layers * 2 * channels, 1)
+        self.layers = nn.ModuleList(
+            ResidualLayer(channels, kernel_size, 2 ** (i % dilation_cycle))
+            for i in range(layers)
+        )
+        self.skip_proj = nn.Conv1d(channels, channels, 1)
+        self.out_proj = nn.Conv1d(channels, n_mels, 1)
+        nn.init.zeros_(self.out_proj.weight)
+        nn.init.zeros_(self.out_proj.bias)
+
+    def prepare_cond(self, cond: Tensor) -> tuple[Tensor, ...]:
+        """Project the conditioning for every layer: the same at every step.
+
+        Args:
+            cond: (B, cond_channels, L).
+
+        Returns:
+            One (B, 2C, L) for each layer.
+        """
+        return self.cond_proj(cond).chunk(len(self.layers), dim=1)
+
+    def forward(
+        self,
+        x_t: Tensor,
+        noise_cond: Tensor,
+        cond: Tensor | tuple[Tensor, ...],
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """Apply the network.
+
+        Args:
+            x_t: Noisy mel, (B, n_mels, L).
+            noise_cond: What it is told of the noise, (B,).
+            cond: (B, cond_channels, L), or what ``prepare_cond`` made of it.
+            mask: (B, 1, L), 1 = valid.
+
+        Returns:
+            Output, (B, n_mels, L).
+        """
+        if isinstance(cond, Tensor):
+            cond = self.prepare_cond(cond)
+        steps = self.step_proj(self.step_embedding(noise_cond)).unsqueeze(-1)
+        hidden = F.relu(self.in_proj(x_t))
+        skips = 0.0
+        for layer, step, layer_cond in zip(
+            self.layers, steps.chunk(len(self.layers), dim=1), cond, strict=True
+        ):
+            hidden, skip = layer(hidden, step, layer_cond, mask)
+            skips = skips + skip
+        skips = skips / math.sqrt(len(self.layers))
+        return self.out_proj(F.relu(self.skip_proj(skips)))

@@ -1,0 +1,135 @@
+"""ProDiff's constructor options: ESPnet's names, and the schedule they mean."""
+
+import inspect
+import logging
+from collections.abc import Collection
+from typing import Any
+
+from espnet2.tts.fastspeech2 import FastSpeech2
+
+from espnet_prodiff.diffusion import NoiseSchedule
+
+# FastSpeech2's options that concern the decoder, which ProDiff does not have.
+_DECODER_OPTIONS = {
+    "dlayers",
+    "dunits",
+    "decoder_normalize_before",
+    "decoder_concat_after",
+    "transformer_dec_dropout_rate",
+    "transformer_dec_positional_dropout_rate",
+    "transformer_dec_attn_dropout_rate",
+    "conformer_dec_kernel_size",
+}
+# Defaults of ESPnet's built-in prodiff where they differ from FastSpeech2's.
+_BUILTIN_DEFAULTS = {"decoder_type": "diffusion", "postnet_layers": 0}
+
+DIFFUSION_SCHEDULERS = ("vpsde", "cosine", "linear")
+
+
+def text_side_parameters() -> dict[str, inspect.Parameter]:
+    """FastSpeech2's keyword options that ProDiff shares with ESPnet's built-in."""
+    parameters = dict(inspect.signature(FastSpeech2.__init__).parameters)
+    shared = {}
+    for name, parameter in parameters.items():
+        if name in {"self", "idim", "odim"} or name in _DECODER_OPTIONS:
+            continue
+        default = _BUILTIN_DEFAULTS.get(name, parameter.default)
+        shared[name] = parameter.replace(
+            default=default, kind=inspect.Parameter.KEYWORD_ONLY
+        )
+    return shared
+
+
+def text_side_options(given: dict[str, Any]) -> dict[str, Any]:
+    """FastSpeech2 arguments for the text side.
+
+    Raises:
+        ValueError: If an option is unknown or not supported.
+    """
+    known = text_side_parameters()
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise ValueError(
+            f"tts_conf of prodiff has unknown options: {', '.join(unknown)}. Known "
+            f"beside the denoiser's are: {', '.join(sorted(known))}"
+        )
+    options = {name: parameter.default for name, parameter in known.items()} | given
+    if options["decoder_type"] != "diffusion":
+        raise ValueError(
+            "decoder_type of prodiff must be 'diffusion', but it is "
+            f"{options['decoder_type']!r}"
+        )
+    if options["reduction_factor"] != 1:
+        raise ValueError(
+            "reduction_factor of prodiff must be 1, but it is "
+            f"{options['reduction_factor']}"
+        )
+    if options["postnet_layers"] != 0:
+        raise ValueError(
+            "postnet_layers of prodiff must be 0, as in ESPnet's recipes: a postnet "
+            "behind the sampler would not be distilled. It is "
+            f"{options['postnet_layers']}"
+        )
+    # No decoder is kept, so the type that FastSpeech2 is told does not matter.
+    options["decoder_type"] = "transformer"
+    return options | {"dlayers": 0}
+
+
+def noise_schedule(
+    scheduler: str, steps: int, beta: float, timescale: int
+) -> NoiseSchedule:
+    """The schedule that ESPnet's ``diffusion_*`` options describe.
+
+    Args:
+        scheduler: "vpsde", "cosine" or "linear".
+        steps: T.
+        beta: Largest beta rate of "vpsde"; without meaning for the others.
+        timescale: Without effect, as in ESPnet's built-in.
+
+    Raises:
+        ValueError: If ``scheduler`` is none of these.
+    """
+    if timescale != 1:
+        logging.warning(
+            f"diffusion_timescale={timescale} has no effect, as in ESPnet's own prodiff"
+        )
+    if scheduler == "vpsde":
+        return NoiseSchedule.vpsde(steps, beta_max=beta)
+    if scheduler == "cosine":
+        return NoiseSchedule.cosine(steps)
+    if scheduler == "linear":
+        return NoiseSchedule.linear(steps, 1e-6, 0.01)
+    raise ValueError(
+        f"diffusion_scheduler must be one of {', '.join(DIFFUSION_SCHEDULERS)}, but it "
+        f"is {scheduler!r}"
+    )
+
+
+def refuse_foreign_weights(
+    ours: Collection[str], given: Collection[str], prefix: str
+) -> None:
+    """Check the names of weights that are about to be loaded.
+
+    ESPnet loads leniently: without this check the weights of another model would
+    leave ours as it was initialised, and it would speak noise.
+
+    Args:
+        ours: Names of our parameters and buffers.
+        given: Names in the file.
+        prefix: What ours are preceded by in the file.
+
+    Raises:
+        ValueError: If the file lacks any of ours.
+    """
+    missing = [name for name in ours if prefix + name not in given]
+    if not missing:
+        return
+    if any(name.startswith(f"{prefix}decoder.denoiser_res.") for name in given):
+        raise ValueError(
+            "these are the weights of ESPnet's built-in prodiff, not of espnet_prodiff's:"
+            " to use them, set 'tts: prodiff_builtin' in the config.yaml beside them"
+        )
+    raise ValueError(
+        f"these weights are not of this ProDiff: {len(missing)} of its parameters are "
+        f"missing, {', '.join(missing[:3])} ... among them"
+    )

@@ -1,0 +1,266 @@
+"""ProDiff: progressive fast diffusion, text to mel (Huang et al. 2022, 2207.06389)."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from espnet2.gan_tts.jets.loss import VarianceLoss
+from espnet2.torch_utils.device_funcs import force_gatherable
+from torch import Tensor
+
+from espnet_prodiff.diffusion import Denoiser, diffusion_loss
+from espnet_prodiff.prodiff.loss import l1_ssim_error
+from espnet_prodiff.prodiff.network import ProDiffNetwork
+from espnet_prodiff.prodiff.options import (
+    noise_schedule,
+    refuse_foreign_weights,
+    text_side_options,
+    text_side_parameters,
+)
+from espnet_prodiff.prodiff.padding import length_mask
+from espnet_prodiff.prodiff.synthesis import Synthesis
+
+# Version of the checkpoint format; config.yaml carries it to tell our models apart.
+CHECKPOINT_FORMAT = 1
+
+
+def clean_data_objective(
+    denoiser: Denoiser,
+    mel: Tensor,
+    cond: Tensor,
+    mask: Tensor,
+    generator: torch.Generator | None,
+    batch: dict[str, Tensor | None],
+) -> Tensor:
+    """The teacher's objective: recover the mel from x_t, 0.5 L1 + 0.5 SSIM."""
+    return diffusion_loss(
+        denoiser, mel, cond, mask, distance=l1_ssim_error, generator=generator
+    )
+
+
+class ProDiff(Synthesis):
+    """ProDiff as an ESPnet text-to-mel model (``tts: prodiff``).
+
+    FastSpeech2's text side conditions a gated residual denoiser which predicts the
+    clean mel. Teacher and student are the same class: a student differs in its weights
+    and in ``num_steps``, the number of steps that it was distilled for.
+
+    Every option of ESPnet's built-in ``prodiff`` is accepted with the same meaning.
+
+    Args:
+        idim: Number of tokens.
+        odim: Number of mel bins.
+        denoiser_layers: Residual layers of the denoiser.
+        denoiser_channels: Its channels.
+        diffusion_steps: T, the steps of the noise schedule. NOTE: 4 by default as in
+            the paper, 1000 in ESPnet's built-in.
+        diffusion_timescale: Without effect, as in ESPnet's built-in.
+        diffusion_beta: Largest beta rate of the "vpsde" schedule.
+        diffusion_scheduler: "vpsde", "cosine" or "linear".
+        diffusion_cycle_ln: Dilations run 1, 2, 4 ... over so many layers; 1: none.
+        num_steps: Sampling steps at inference; default: ``diffusion_steps``.
+        prediction_type: What the network predicts: "x_0", "eps" or "v".
+        noise_cond: What it is told of the noise: "step", "alpha" or "log_snr".
+        variance_loss_weight: Weight of the duration, pitch and energy losses (ProDiff,
+            section 4.4: 0.1).
+        espnet_prodiff: Version of the checkpoint format.
+        **text_side: FastSpeech2's options for encoder, predictors, speakers,
+            languages, speaker embeddings and GST.
+
+    Raises:
+        ValueError: If an option is unknown or has a value that is not among its own.
+    """
+
+    def __init__(
+        self,
+        idim: int,
+        odim: int,
+        *,
+        denoiser_layers: int = 20,
+        denoiser_channels: int = 256,
+        diffusion_steps: int = 4,
+        diffusion_timescale: int = 1,
+        diffusion_beta: float = 40.0,
+        diffusion_scheduler: str = "vpsde",
+        diffusion_cycle_ln: int = 1,
+        num_steps: int | None = None,
+        prediction_type: str = "x_0",
+        noise_cond: str = "step",
+        variance_loss_weight: float = 0.1,
+        espnet_prodiff: int = CHECKPOINT_FORMAT,
+        **text_side: Any,
+    ) -> None:
+        if espnet_prodiff != CHECKPOINT_FORMAT:
+            raise ValueError(
+                f"this model has the checkpoint format {espnet_prodiff} of "
+                f"espnet_prodiff, but the installed version reads {CHECKPOINT_FORMAT}: "
+                "install the version that it was trained with"
+            )
+        options = text_side_options(text_side)
+        super().__init__(idim, odim, **options)
+        del self.decoder, self.feat_out, self.criterion
+        schedule = noise_schedule(
+            diffusion_scheduler, diffusion_steps, diffusion_beta, diffusion_timescale
+        )
+        self.num_steps = diffusion_steps if num_steps is None else num_steps
+        schedule.timesteps(self.num_steps)  # refuse an impossible number at once
+        network = ProDiffNetwork(
+            n_mels=odim,
+            cond_channels=options.get("adim"),
+            channels=denoiser_channels,
+            layers=denoiser_layers,
+            dilation_cycle=diffusion_cycle_ln,
+        )
+        self.denoiser = Denoiser(network, schedule, prediction_type, noise_cond)
+        # Progressive distillation replaces this; the model knows no teacher.
+        self.objective: Callable[..., Tensor] = clean_data_objective
+        # NOTE: padding never counts, even where use_masking is false as by default.
+        weighted = options["use_weighted_masking"]
+        self.variance_loss = VarianceLoss(not weighted, weighted)
+        self.variance_loss_weight = variance_loss_weight
+        self.text_side_is_frozen = False
+
+    def freeze_text_side(self) -> None:
+        """Leave only the denoiser to be trained; dropout stays off elsewhere."""
+        self.text_side_is_frozen = True
+        for name, module in self.named_children():
+            if name != "denoiser":
+                module.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "ProDiff":
+        """Set the training mode; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        if self.text_side_is_frozen:
+            self.freeze_text_side()
+        return self
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
+        """Refuse the weights of another model even where ESPnet is not strict."""
+        refuse_foreign_weights(self.state_dict().keys(), state_dict.keys(), prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def forward(
+        self,
+        text: Tensor,
+        text_lengths: Tensor,
+        feats: Tensor,
+        feats_lengths: Tensor,
+        durations: Tensor,
+        durations_lengths: Tensor,
+        pitch: Tensor,
+        pitch_lengths: Tensor,
+        energy: Tensor,
+        energy_lengths: Tensor,
+        spembs: Tensor | None = None,
+        sids: Tensor | None = None,
+        lids: Tensor | None = None,
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Training loss of a batch.
+
+        Args:
+            text: Token ids, (B, N).
+            text_lengths: (B,).
+            feats: Normalised log-mels, (B, L, odim).
+            feats_lengths: (B,).
+            durations: Frames of each token and of eos, (B, N + 1).
+            durations_lengths: (B,).
+            pitch: Token-averaged log-F0, (B, N + 1, 1).
+            pitch_lengths: (B,).
+            energy: Token-averaged energy, (B, N + 1, 1).
+            energy_lengths: (B,).
+            spembs: Speaker embeddings, (B, spk_embed_dim).
+            sids: Speaker ids, (B, 1).
+            lids: Language ids, (B, 1).
+
+        Returns:
+            Loss, statistics and the batch size.
+        """
+        batch = self.batch_for_conditioning(
+            text=text[:, : text_lengths.max()],
+            text_lengths=text_lengths,
+            feats=feats[:, : feats_lengths.max()],
+            feats_lengths=feats_lengths,
+            durations=durations[:, : durations_lengths.max()],
+            pitch=pitch[:, : pitch_lengths.max()],
+            energy=energy[:, : energy_lengths.max()],
+            spembs=spembs,
+            sids=sids,
+            lids=lids,
+        )
+        with torch.set_grad_enabled(
+            torch.is_grad_enabled() and not self.text_side_is_frozen
+        ):
+            encoded, cond = self.condition(**batch)
+        mel = batch["mels"].transpose(1, 2)
+        mask = length_mask(feats_lengths, mel.shape[2], mel.dtype)
+        diffusion = self.objective(
+            self.denoiser,
+            mel * mask,
+            cond,
+            mask,
+            self._validation_generator(mel),
+            batch,
+        )
+        duration, pitch_error, energy_error = self.variance_loss(
+            encoded.log_duration,
+            batch["durations"],
+            encoded.pitch,
+            batch["pitch"],
+            encoded.energy,
+            batch["energy"],
+            batch["lengths"],
+        )
+        variance = duration + pitch_error + energy_error
+        loss = diffusion + self.variance_loss_weight * variance
+        stats = {
+            "loss": loss.detach(),
+            "diffusion_loss": diffusion.detach(),
+            "duration_loss": duration.detach(),
+            "pitch_loss": pitch_error.detach(),
+            "energy_loss": energy_error.detach(),
+        }
+        return force_gatherable((loss, stats, len(text)), loss.device)
+
+    def batch_for_conditioning(
+        self, text: Tensor, text_lengths: Tensor, feats: Tensor, **batch: Any
+    ) -> dict[str, Tensor | None]:
+        """Arguments of ``condition`` from ESPnet's, with eos behind the text."""
+        tokens, lengths = self.append_eos(text, text_lengths)
+        batch["mel_lengths"] = batch.pop("feats_lengths")
+        return {"tokens": tokens, "lengths": lengths, "mels": feats, **batch}
+
+    def condition(
+        self,
+        tokens: Tensor,
+        lengths: Tensor,
+        durations: Tensor,
+        pitch: Tensor,
+        energy: Tensor,
+        **identity: Tensor | None,
+    ) -> tuple[Any, Tensor]:
+        """Encoded text and the denoiser's conditioning (B, adim, L) of a batch."""
+        encoded = self.encode(tokens, lengths, **identity)
+        return encoded, self.expand(encoded.hidden, durations, pitch, energy)
+
+    def _validation_generator(self, mel: Tensor) -> torch.Generator | None:
+        """The same times and noise in every validation: losses can be compared."""
+        if self.training:
+            return None
+        return torch.Generator(device=mel.device).manual_seed(0)
+
+
+# ESPnet reads the options of a model (--print_config) from the signature.
+_signature = inspect.signature(ProDiff.__init__)
+ProDiff.__signature__ = _signature.replace(
+    parameters=[
+        *[
+            p
+            for name, p in _signature.parameters.items()
+            if name not in {"self", "text_side"}
+        ],
+        *text_side_parameters().values(),
+    ]
+)
