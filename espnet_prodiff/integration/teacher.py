@@ -46,7 +46,7 @@ class Teacher:
         if "espnet_prodiff" not in conf:
             raise ConfigError(
                 f"the teacher {model_file} was not trained by espnet_prodiff: its tts "
-                f"is {self.config.get('tts')} and tts_conf lacks the key espnet_prodiff. "
+                f"is {self.config.get('tts')}, its tts_conf has no key espnet_prodiff. "
                 "Train one with --tts prodiff through python3 -m espnet_prodiff"
             )
         default = conf.get("diffusion_steps", 4)

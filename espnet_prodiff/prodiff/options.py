@@ -126,8 +126,8 @@ def refuse_foreign_weights(
         return
     if any(name.startswith(f"{prefix}decoder.denoiser_res.") for name in given):
         raise ValueError(
-            "these are the weights of ESPnet's built-in prodiff, not of espnet_prodiff's:"
-            " to use them, set 'tts: prodiff_builtin' in the config.yaml beside them"
+            "these are the weights of ESPnet's built-in prodiff, not of ours: to use "
+            "them, set 'tts: prodiff_builtin' in the config.yaml beside them"
         )
     raise ValueError(
         f"these weights are not of this ProDiff: {len(missing)} of its parameters are "
