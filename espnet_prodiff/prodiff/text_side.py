@@ -3,6 +3,10 @@
 from typing import NamedTuple
 
 import torch
+from espnet.nets.pytorch_backend.conformer.encoder import Encoder as ConformerEncoder
+from espnet.nets.pytorch_backend.transformer.attention import (
+    LegacyRelPositionMultiHeadedAttention,
+)
 from espnet2.tts.fastspeech2 import FastSpeech2
 from torch import Tensor
 
@@ -58,9 +62,9 @@ class TextSide(FastSpeech2):
             self.pitch_predictor,
             self.energy_predictor,
         )
-        with padding_hidden_from_convolutions((self.encoder, *predictors), mask):
-            hidden, _ = self.encoder(tokens, self._source_mask(lengths))
-            hidden = self._add_identity(hidden, mels, mel_lengths, spembs, sids, lids)
+        hidden = self._encode_tokens(tokens, lengths, mask)
+        hidden = self._add_identity(hidden, mels, mel_lengths, spembs, sids, lids)
+        with padding_hidden_from_convolutions(predictors, mask):
             padding = mask.squeeze(1) == 0
             for_pitch = (
                 hidden.detach() if self.stop_gradient_from_pitch_predictor else hidden
@@ -106,6 +110,20 @@ class TextSide(FastSpeech2):
         """Put eos behind every utterance of a padded batch, (B, N) -> (B, N + 1)."""
         tokens = torch.nn.functional.pad(text, (0, 1), value=self.padding_idx)
         return tokens.scatter(1, lengths[:, None], self.eos), lengths + 1
+
+    def _encode_tokens(self, tokens: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
+        """(B, N) -> (B, N, adim)."""
+        legacy = isinstance(self.encoder, ConformerEncoder) and any(
+            isinstance(part, LegacyRelPositionMultiHeadedAttention)
+            for part in self.encoder.modules()
+        )
+        if self.training or not legacy:
+            with padding_hidden_from_convolutions([self.encoder], mask):
+                return self.encoder(tokens, self._source_mask(lengths))[0]
+        # Its relative positions count from the end of the padding: one by one.
+        rows = zip(tokens, lengths.tolist(), strict=True)
+        alone = [self.encoder(row[None, :length], None)[0][0] for row, length in rows]
+        return torch.nn.utils.rnn.pad_sequence(alone, batch_first=True)
 
     def _add_identity(
         self,
