@@ -163,6 +163,8 @@ def fit_weights(model: torch.nn.Module, states: dict[str, Any], path: PathLike) 
     problems = []
     try:
         found = model.load_state_dict(states, strict=False)
+    except ValueError as error:  # the model knows what it was given
+        raise CheckpointError(f"checkpoint {path}: {error}") from error
     except RuntimeError as error:
         sizes = re.findall(
             r"size mismatch for (\S+):.*?Size\((.*?)\).*?Size\((.*?)\)", str(error)

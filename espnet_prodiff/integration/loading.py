@@ -1,0 +1,60 @@
+"""Build an acoustic model from its files: plain yaml, weights only, keys that fit."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from espnet2.tts.espnet_model import ESPnetTTSModel
+
+from espnet_prodiff.integration.files import ConfigError, read_yaml
+from espnet_prodiff.integration.task import DiffusionTTSTask
+
+STATISTICS = ("normalize_conf", "pitch_normalize_conf", "energy_normalize_conf")
+
+
+def load_acoustic_model(
+    train_config: str | Path | None,
+    model_file: str | Path | None,
+    device: str = "cpu",
+) -> tuple[ESPnetTTSModel, argparse.Namespace]:
+    """Load any TTS model of ESPnet, ours included.
+
+    Args:
+        train_config: The config.yaml of its training; by default the one beside
+            ``model_file``.
+        model_file: Its weights.
+        device: Where it will run.
+
+    Returns:
+        The model in evaluation mode and its training options.
+
+    Raises:
+        FileNotFoundError: A file does not exist.
+        ConfigError: The config is no training config.
+        CheckpointError: The weights are damaged, hold code or do not fit.
+    """
+    if model_file is None:
+        raise FileNotFoundError("no model_file was given: expected a trained *.pth")
+    if not Path(model_file).is_file():
+        raise FileNotFoundError(
+            f"model file {model_file} does not exist: train it first (stage 7)"
+        )
+    config = Path(train_config or Path(model_file).parent / "config.yaml")
+    options = read_yaml(config, "training config")
+    missing = [key for key in ("tts", "tts_conf", "token_list") if not options.get(key)]
+    if missing:
+        raise ConfigError(
+            f"training config {config} lacks {', '.join(missing)}: pass the "
+            "config.yaml that the training wrote, not the one it was given"
+        )
+    for key in STATISTICS:
+        stats = (options.get(key) or {}).get("stats_file")
+        if stats is not None and not Path(stats).is_file():
+            raise FileNotFoundError(
+                f"training config {config} names the statistics {stats} "
+                f"({key}), which do not exist here: run from the directory that it "
+                "was trained in, or pack the model (stage 10)"
+            )
+    model, args = DiffusionTTSTask.build_model_from_file(config, model_file, device)
+    return model.eval(), args
