@@ -9,8 +9,9 @@ import yaml
 
 from espnet_prodiff.recipe import data_dir, naming
 from espnet_prodiff.recipe.errors import RecipeError
-from espnet_prodiff.recipe.jobs import plugin, run_shown
+from espnet_prodiff.recipe.jobs import Job, plugin, run_jobs, run_shown
 from espnet_prodiff.recipe.options import Options
+from espnet_prodiff.recipe.training_log import TrainingProgress
 
 
 def with_durations(o: Options) -> Options:
@@ -80,14 +81,21 @@ def student(o: Options, n: int) -> str:
 
 def distill(o: Options) -> None:
     """After stage 7: train the students, one experiment directory each."""
-    run_shown(
-        [
+    teacher = Path(o.tts_exp)
+    for n in steps(o):
+        exp = Path(student(o, n))
+        command = [
             *plugin("bin.distill"),
-            "--teacher_model_file", str(Path(o.tts_exp) / o.inference_model),
-            "--num_steps", *map(str, steps(o)), "--config", o.distill_config,
+            "--teacher_model_file", str(teacher / o.inference_model),
+            "--num_steps", str(n), "--output_prefix", o.tts_exp,
+            "--model_file", o.inference_model, "--config", o.distill_config,
             "--ngpu", str(o.ngpu), *shlex.split(o.distill_args),
-        ]
-    )  # fmt: skip
+        ]  # fmt: skip
+        job = Job(command, exp / "distill.log", inner=exp / "train.log")
+        progress = TrainingProgress(f"stage 7: student, {_count(n)}", exp)
+        run_jobs([job], progress, single=False)
+        job.log.unlink()
+        teacher = exp
 
 
 def systems(o: Options) -> dict[str, Options]:

@@ -130,10 +130,10 @@ def _training_inputs(o: Options) -> tuple[list[str], int]:
             data = shapes = _split_lists(o)
             options += ["--multiple_iterator", "true"]
         options += x.inputs(kind, data, "text", "text", "text")
+        options += _teacher_durations(o, kind, name)
         options += x.inputs(kind, data, "wav.scp", "speech", x.speech_type(o))
         options += [f"--{kind}_shape_file", str(shapes / text_shape)]
         options += [f"--{kind}_shape_file", str(shapes / "speech_shape")]
-        options += _teacher_durations(o, kind, name)
     return options, o.speech_fold_length * o.n_shift
 
 

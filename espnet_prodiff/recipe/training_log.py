@@ -24,33 +24,37 @@ class TrainingProgress(Progress):
     """A bar over the epochs of the training in ``exp``, with its losses."""
 
     def __init__(self, title: str, exp: Path):
-        self.exp = exp
-        self.offset, self.text, self.started = 0, "", False
-        # An earlier run's files tell nothing of this one.
-        self.old = self._stamp("train.log"), self._stamp("config.yaml")
+        self.log, self.config = exp / "train.log", exp / "config.yaml"
+        self.text, self.started = "", False
+        # What an earlier run has left tells nothing of this one.
+        self.old_config = _stamp(self.config)
+        self.file, self.offset, _ = _stamp(self.log)
         super().__init__(title, 0, lambda: 0, "epoch")
 
     def update(self) -> None:
         """Read what the log has gained."""
-        fresh = self._stamp("train.log"), self._stamp("config.yaml")
         if not self.started:
-            if fresh[0] == self.old[0] or fresh[1] == self.old[1]:
+            if _stamp(self.config) == self.old_config or not self.log.exists():
                 return
-            config = yaml.safe_load((self.exp / "config.yaml").read_text()) or {}
+            config = yaml.safe_load(self.config.read_text(encoding="utf-8")) or {}
             self.bar.reset(total=config.get("max_epoch"))
             self.started = True
-        with (self.exp / "train.log").open(encoding="utf-8", errors="replace") as f:
+        if _stamp(self.log)[0] != self.file:  # a new log, the old one was moved
+            self.file, self.offset = _stamp(self.log)[0], 0
+        with self.log.open(encoding="utf-8", errors="replace") as f:
             f.seek(self.offset)
-            self.text += f.read()
+            self.text = (self.text + f.read())[-20000:]
             self.offset = f.tell()
-        self.text = self.text[-20000:]
         epoch, losses = read_epochs(self.text)
         if epoch > self.bar.n:
-            self.bar.set_postfix(
-                {f"{k} loss": v for k, v in losses.items()}, refresh=False
-            )
+            named = {f"{k} loss": v for k, v in losses.items()}
+            self.bar.set_postfix(named, refresh=False)
             self.bar.update(epoch - self.bar.n)
 
-    def _stamp(self, name: str) -> int:
-        path = self.exp / name
-        return path.stat().st_mtime_ns if path.exists() else 0
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """Which file it is, how long and how new."""
+    if not path.exists():
+        return 0, 0, 0
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
