@@ -1,0 +1,35 @@
+import pytest
+import yaml
+
+from espnet_prodiff.integration.base_config import plain_config, read_config
+from espnet_prodiff.integration.files import ConfigError
+
+
+def write(path, **config):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def test_differences_are_laid_over_the_base(tmp_path):
+    write(tmp_path / "a.yaml", lr=1, tts_conf=dict(adim=8, layers=2), names=[1, 2])
+    write(tmp_path / "sub" / "b.yaml", base="../a.yaml", tts_conf=dict(layers=3))
+    last = write(tmp_path / "sub" / "c.yaml", base="b.yaml", lr=2, names=[3])
+    expected = dict(lr=2, tts_conf=dict(adim=8, layers=3), names=[3])
+    assert read_config(last) == expected
+    with plain_config(str(last)) as plain:
+        assert yaml.safe_load(open(plain)) == expected
+    with plain_config(None) as plain:
+        assert plain is None
+
+
+def test_wrong_bases_are_refused(tmp_path):
+    circle = write(tmp_path / "a.yaml", base="b.yaml")
+    write(tmp_path / "b.yaml", base="a.yaml")
+    with pytest.raises(ConfigError, match="leads back to itself"):
+        read_config(circle)
+    with pytest.raises(FileNotFoundError, match="nowhere.yaml"):
+        read_config(write(tmp_path / "c.yaml", base="nowhere.yaml"))
+    (tmp_path / "d.yaml").write_text("- 1\n")
+    with pytest.raises(ConfigError, match="expected a mapping"):
+        read_config(tmp_path / "d.yaml")
