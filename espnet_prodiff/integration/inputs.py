@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
+from espnet_prodiff.diffusion.sampler import SOLVERS
+
 
 class InputError(ValueError):
     """An input or option that the model cannot use; the message says what it wants."""
@@ -79,6 +81,41 @@ def check_inputs(
             f"spembs is {found}: this model has speaker embeddings, pass a row of {dim}"
         )
     return item
+
+
+def check_options(tts: torch.nn.Module, conf: dict[str, Any]) -> None:
+    """Check decoding options before anything is run.
+
+    Args:
+        tts: The model.
+        conf: Decoding options.
+
+    Raises:
+        InputError: One is out of range.
+    """
+    for name in ("alpha", "eta", "temperature"):
+        if not isinstance(conf.get(name, 1.0), int | float):
+            raise InputError(f"{name} is {conf[name]!r}, expected a number")
+    if not 0 < conf.get("alpha", 1.0) < float("inf"):
+        raise InputError(f"alpha is {conf['alpha']}, expected > 0 (1: as trained)")
+    seed = conf.get("seed", 0)
+    if not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed!r}, expected a whole number >= 0")
+    if conf.get("solver", SOLVERS[0]) not in SOLVERS:
+        raise InputError(
+            f"solver is {conf['solver']!r}, expected one of {', '.join(SOLVERS)}"
+        )
+    if not 0 <= conf.get("eta", 0) <= (conf.get("solver") != "dpmsolver++"):
+        raise InputError(
+            f"eta is {conf['eta']}, expected 0 to 1 with ddim, 0 with dpmsolver++"
+        )
+    if not 0 <= conf.get("temperature", 1) < float("inf"):
+        raise InputError(f"temperature is {conf['temperature']}, expected >= 0")
+    if conf.get("num_steps") is not None and hasattr(tts, "denoiser"):
+        try:
+            tts.denoiser.schedule.timesteps(conf["num_steps"])
+        except ValueError as error:
+            raise InputError(str(error)) from error
 
 
 def model_inputs(

@@ -21,7 +21,12 @@ from espnet2.tts.transformer import Transformer
 from espnet2.tts.utils import DurationCalculator
 
 from espnet_prodiff.integration.archive import fetch_model, fetch_vocoder
-from espnet_prodiff.integration.inputs import InputError, check_inputs, model_inputs
+from espnet_prodiff.integration.inputs import (
+    InputError,
+    check_inputs,
+    check_options,
+    model_inputs,
+)
 from espnet_prodiff.integration.loading import load_acoustic_model
 from espnet_prodiff.integration.text import TextToIds, prepare_espeak
 from espnet_prodiff.integration.vocoder import build_vocoder
@@ -331,13 +336,7 @@ class Text2Speech(ESPnetText2Speech):
             conf.pop("seed", None)
             if self.always_fix_seed:
                 conf["seed"] = self.seed
-        for name in ("alpha", "eta", "temperature"):
-            if not isinstance(conf.get(name, 1.0), int | float):
-                raise InputError(f"{name} is {conf[name]!r}, expected a number")
-        if not 0 < conf.get("alpha", 1.0) < float("inf"):
-            raise InputError(f"alpha is {conf['alpha']}, expected > 0 (1: as trained)")
-        if not isinstance(conf.get("seed", 0), int) or conf.get("seed", 0) < 0:
-            raise InputError(f"seed is {conf['seed']!r}, expected a whole number >= 0")
+        check_options(self.tts, conf)
         return conf
 
     @contextlib.contextmanager

@@ -1,0 +1,189 @@
+"""The inference command: ESPnet's layout, yaml options, batches, bad utterances."""
+
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+from espnet2.bin import tts_inference as espnet
+from espnet2.bin.tts_inference import get_parser as espnet_parser
+from tiny_models import write_model
+
+from espnet_prodiff.bin import tts_inference
+
+TEXTS = {"u1": "hello there.", "u2": "hi", "u3": "good morning, all.", "u4": "yes"}
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    return write_model(tmp_path_factory.mktemp("exp"))[1]
+
+
+@pytest.fixture
+def data(tmp_path):
+    def write(texts):
+        lines = [f"{key} {text}\n" for key, text in texts.items()]
+        (tmp_path / "text").write_text("".join(lines))
+        return f"{tmp_path}/text,text,text"
+
+    return write
+
+
+def run(model_file, out, *options, main=tts_inference.main):
+    main(
+        ["--model_file", str(model_file), "--output_dir", str(out)]
+        + ["--train_config", str(model_file.parent / "config.yaml")]
+        + ["--vocoder_file", "none", "--num_workers", "0", "--log_level", "ERROR"]
+        + [str(option) for option in options]
+    )
+    return out
+
+
+def files(folder):
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+
+
+def table(path):
+    return dict(line.split(maxsplit=1) for line in path.read_text().splitlines())
+
+
+def test_every_option_of_espnets_command_is_there():
+    mine = {a.dest: a.default for a in tts_inference.get_parser()._actions}
+    for action in espnet_parser()._actions:
+        assert mine[action.dest] == action.default
+
+
+def test_layout_and_content(model_file, data, tmp_path):
+    out = run(
+        model_file, tmp_path / "out", "--data_path_and_name_and_type", data(TEXTS)
+    )
+    theirs = run(
+        model_file,
+        tmp_path / "theirs",
+        "--data_path_and_name_and_type",
+        data(TEXTS),
+        main=espnet.main,
+    )
+    only_mine = files(out) - files(theirs)
+    assert only_mine == {"speed/speed"} and not files(theirs) - files(out)
+    assert table(out / "speech_shape/speech_shape") == table(
+        theirs / "speech_shape/speech_shape"
+    )
+    assert table(out / "durations/durations") == table(theirs / "durations/durations")
+    for key, text in TEXTS.items():
+        wave, fs = soundfile.read(out / f"wav/{key}.wav")
+        durations = list(map(int, table(out / "durations/durations")[key].split()))
+        assert len(durations) == len(text) + 1 and fs == 22050
+        assert len(wave) == (sum(durations) - 1) * 256
+        audio, model, vocoder = map(float, table(out / "speed/speed")[key].split())
+        assert audio == pytest.approx(len(wave) / fs, abs=1e-5)
+        assert model > 0 and vocoder > 0
+
+
+def test_batches_and_order_do_not_change_what_is_said(model_file, data, tmp_path):
+    option = "--data_path_and_name_and_type"
+    one = run(model_file, tmp_path / "1", option, data(TEXTS), "--seed", 3)
+    turned = dict(reversed(TEXTS.items()))
+    three = run(
+        model_file, tmp_path / "3", option, data(turned), "--seed", 3, "--batch_size", 3
+    )
+    other = run(model_file, tmp_path / "o", option, data(TEXTS), "--seed", 4)
+    for key in TEXTS:
+        mels = [np.load(out / f"norm/{key}.npy") for out in (one, three, other)]
+        np.testing.assert_allclose(mels[0], mels[1], atol=1e-4)
+        assert np.abs(mels[0] - mels[2]).max() > 0.01
+        waves = [soundfile.read(out / f"wav/{key}.wav")[0] for out in (one, three)]
+        np.testing.assert_allclose(*waves, atol=1e-4 + 1 / 2**15)
+
+
+def test_options_from_decode_yaml(model_file, data, tmp_path, monkeypatch):
+    made = []
+    plain = tts_inference.Text2Speech.options
+
+    def spy(self, **options):
+        made.append(plain(self, **options))
+        return made[-1]
+
+    monkeypatch.setattr(tts_inference.Text2Speech, "options", spy)
+    (tmp_path / "decode.yaml").write_text(
+        "num_steps: 2\neta: 0.3\ntemperature: 0.6\nspeed_control_alpha: 1.5\n"
+    )
+    text = data({"u": "hi"})
+    option = [
+        "--data_path_and_name_and_type",
+        text,
+        "--config",
+        tmp_path / "decode.yaml",
+    ]
+    run(model_file, tmp_path / "out", *option)
+    expected = dict(num_steps=2, eta=0.3, temperature=0.6, alpha=1.5, seed=0)
+    assert made[0] == {**expected, "use_teacher_forcing": False}
+    run(model_file, tmp_path / "out", *option, "--num_steps", "1")
+    assert made[1]["num_steps"] == 1
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_bad_utterances_are_named_and_the_others_spoken(
+    batch_size, model_file, data, tmp_path, capsys
+):
+    texts = {**TEXTS, "u2": "oh 7 no"}
+    option = ["--data_path_and_name_and_type", data(texts), "--batch_size", batch_size]
+    with pytest.raises(SystemExit) as stop:
+        run(model_file, tmp_path / "out", *option)
+    assert "1 utterances could not be spoken" in str(stop.value)
+    assert "utterance u2: unknown symbols" in capsys.readouterr().err
+    assert set(table(tmp_path / "out/durations/durations")) == {"u1", "u3", "u4"}
+    run(model_file, tmp_path / "out", *option, "--unknown_symbols", "skip")
+    assert set(table(tmp_path / "out/durations/durations")) == set(TEXTS)
+
+
+def test_texts_of_the_command_line(model_file, tmp_path):
+    run(model_file, tmp_path / "out", "--text", "hello there.", "hi")
+    assert files(tmp_path / "out") >= {"wav/text1.wav", "wav/text2.wav"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "either --text or --data_path_and_name_and_type"),
+        (["--text", "hi", "--num_steps", "9"], "num_steps must be between 1 and 4"),
+        (["--text", "hi", "--speed_control_alpha", "0"], "alpha is 0"),
+        (["--text", "hi", "--solver", "euler"], "solver is 'euler'"),
+        (["--text", "hi", "--batch_size", "0"], "batch_size 0"),
+        (["--text", "hi", "--vocoder_file", "v.onnx"], "of no known kind"),
+        (["--text", "hi", "--model_file", "none.pth"], "none.pth does not exist"),
+        (["--text", "hi", "--model_tag", "none.zip"], "none.zip does not exist"),
+    ],
+)
+def test_one_clear_error(options, message, model_file, tmp_path):
+    with pytest.raises(SystemExit) as stop:
+        run(model_file, tmp_path / "out", *options)
+    assert message in str(stop.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_with_paths_stay_out(model_file, data, tmp_path):
+    with pytest.raises(SystemExit, match="a name with a path in it"):
+        run(
+            model_file,
+            tmp_path / "out",
+            "--data_path_and_name_and_type",
+            data({"../../u1": "hi"}),
+        )
+    assert not list(tmp_path.glob("*.wav"))
+
+
+def test_teacher_forcing_from_files(model_file, data, tmp_path):
+    text = data({"u": "hi"})
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "u.wav", 0.1 * rng.standard_normal(256 * 20), 22050)
+    (tmp_path / "wav.scp").write_text(f"u {tmp_path}/u.wav\n")
+    (tmp_path / "durations").write_text("u 7 9 5\n")
+    option = "--data_path_and_name_and_type"
+    inputs = [option, text, option, f"{tmp_path}/wav.scp,speech,sound"]
+    inputs += [option, f"{tmp_path}/durations,durations,text_int"]
+    out = run(model_file, tmp_path / "out", *inputs, "--use_teacher_forcing", "true")
+    assert table(out / "durations/durations") == {"u": "7 9 5"}
+    shutil.rmtree(out)
+    out = run(model_file, tmp_path / "out", *inputs)
+    assert table(out / "durations/durations")["u"] != "7 9 5"
