@@ -1,6 +1,7 @@
 """Parallel jobs with one log each, a progress bar, and no orphans."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -17,6 +18,8 @@ from espnet_prodiff.recipe.options import Options
 
 RUN_JOB = [sys.executable, "-m", "espnet_prodiff.recipe.run_job"]
 TAIL = 25  # lines of a failed job's log that are shown
+# An error that this package raises or prints, up to the end of the log.
+OUR_ERROR = re.compile(r"(?ms)^(?:error|espnet_prodiff\.[\w.]+): (.*?)(?=^error: |\Z)")
 
 
 @dataclass(frozen=True)
@@ -84,12 +87,12 @@ def run_jobs(jobs: Sequence[Job], progress: Progress | None, single: bool) -> No
                 job = waiting.pop(0)
                 command = [*RUN_JOB, str(job.log), *job.command]
                 process = subprocess.Popen(command, env=env, start_new_session=True)
-                running[process] = job
+                running[process] = job, time.time()
             time.sleep(0.05)
             for process in [p for p in running if p.poll() is not None]:
-                job = running.pop(process)
+                job, began = running.pop(process)
                 if process.returncode:
-                    raise RecipeError(_failure(job, process.returncode))
+                    raise RecipeError(_failure(job, process.returncode, began))
             if progress and time.monotonic() - polled > 1:
                 progress.update()
                 polled = time.monotonic()
@@ -142,14 +145,15 @@ def _end(process: subprocess.Popen) -> None:
             process.wait()
 
 
-def _failure(job: Job, status: int) -> str:
-    """The message of a failed job: its own error lines, else the log's tail."""
-    log = job.inner if job.inner and job.inner.exists() else job.log
+def _failure(job: Job, status: int, began: float) -> str:
+    """The message of a failed job: its own error if it has one, else the log's tail."""
+    log = job.log
+    if job.inner and job.inner.exists() and job.inner.stat().st_mtime >= began:
+        log = job.inner
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     lines = [x for x in text.splitlines() if not x.startswith("# ")]
-    own = [x for x in lines if x.startswith("error: ")]
-    shown = own or lines[-TAIL:]
+    ours = OUR_ERROR.findall("\n".join(lines))
+    shown = ours[-1].strip().splitlines() if ours else lines[-TAIL:]
     body = "\n".join(f"  | {x}" for x in shown) or "  | (the log is empty)"
-    return (
-        f"a job failed with status {status}, the end of its log:\n{body}\n  log: {log}"
-    )
+    what = "says" if ours else "ends with"
+    return f"a job failed with status {status}; its log {what}:\n{body}\n  log: {log}"

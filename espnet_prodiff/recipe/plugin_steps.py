@@ -91,7 +91,7 @@ def distill(o: Options) -> None:
             "--model_file", o.inference_model, "--config", o.distill_config,
             "--ngpu", str(o.ngpu), *shlex.split(o.distill_args),
         ]  # fmt: skip
-        job = Job(command, exp / "distill.log", inner=exp / "train.log")
+        job = Job(command, exp / "distill.log")
         progress = TrainingProgress(f"stage 7: student, {_count(n)}", exp)
         run_jobs([job], progress, single=False)
         job.log.unlink()

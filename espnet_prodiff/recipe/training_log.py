@@ -1,6 +1,7 @@
 """Follow a training by the log that ESPnet writes."""
 
 import re
+import time
 from pathlib import Path
 
 import yaml
@@ -34,7 +35,10 @@ class TrainingProgress(Progress):
     def update(self) -> None:
         """Read what the log has gained."""
         if not self.started:
-            if _stamp(self.config) == self.old_config or not self.log.exists():
+            fresh = _stamp(self.config)
+            # ESPnet may still be writing a file of this very second.
+            written = time.time() - fresh[2] / 1e9 > 1
+            if fresh == self.old_config or not written or not self.log.exists():
                 return
             config = yaml.safe_load(self.config.read_text(encoding="utf-8")) or {}
             self.bar.reset(total=config.get("max_epoch"))

@@ -3,8 +3,8 @@
     python3 tests/recipe/compare_trees.py RECIPE_DIR RECIPE_DIR
 
 Names must be the same everywhere; text and audio must be equal to the byte, statistics
-to 1e-6, configurations in every value. What holds times or random weights (logs, run.sh,
-checkpoints, figures) is compared by name only.
+to 1e-6, configurations in every value. What holds times or random weights (logs,
+run.sh, checkpoints, figures) is compared by name only.
 """
 
 import sys

@@ -1,0 +1,118 @@
+import pytest
+
+from espnet_prodiff.recipe import data_dir
+from espnet_prodiff.recipe.errors import RecipeError
+
+
+def write(directory, **tables):
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, lines in tables.items():
+        path = directory / name.replace("_scp", ".scp")
+        path.write_text("".join(f"{x}\n" for x in lines), encoding="utf-8")
+    return directory
+
+
+def a_set(directory, **changes):
+    tables = {
+        "utt2spk": ["b2 B", "a1 A", "b1 B"],
+        "text": ["b2 two", "a1  eins\tzwei", "b1"],
+        "wav_scp": ["b2 2.wav", "a1 1.wav", "b1 cat x |"],
+    }
+    return write(directory, **(tables | changes))
+
+
+def lines(path):
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def test_read_table_joins_blanks_and_keeps_empty_values(tmp_path):
+    d = write(tmp_path, text=["u1 a  b\tc ", "u2", "u3 ɑː"])
+    table = data_dir.read_table(d / "text")
+    assert table == {"u1": "a b c", "u2": "", "u3": "ɑː"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"u1 a\n\nu2 b\n", "line 2 is empty"),
+        (b"u1 a\nu2 b\nu1 c\n", "line 3 has 'u1' a second time"),
+        (b"u1 \xff\xfe\n", "is not UTF-8"),
+        (None, "does not exist"),
+    ],
+)
+def test_read_table_names_file_and_line(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "text").write_bytes(content)
+    with pytest.raises(RecipeError, match=f"text.*{message}"):
+        data_dir.read_table(tmp_path / "text")
+
+
+def test_split_gives_the_first_parts_one_more():
+    parts = data_dir.split(list(range(11)), 4)
+    assert parts == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10]]
+    assert data_dir.split("ab", 2) == ["a", "b"]
+
+
+def test_split_table_keeps_every_line_once(tmp_path):
+    d = write(tmp_path, wav_scp=["a 1", "b 2 3", "c 4"])
+    data_dir.split_table(d / "wav.scp", [tmp_path / "1", tmp_path / "2"])
+    assert lines(tmp_path / "1") == ["a 1", "b 2 3"]
+    assert lines(tmp_path / "2") == ["c 4"]
+
+
+def test_copy_sorts_by_key_and_makes_spk2utt(tmp_path):
+    source = a_set(tmp_path / "from", utt2lang=["b1 en", "b2 en", "a1 de"])
+    data_dir.copy(source, tmp_path / "to")
+    to = tmp_path / "to"
+    assert lines(to / "utt2spk") == ["a1 A", "b1 B", "b2 B"]
+    assert lines(to / "spk2utt") == ["A a1", "B b1 b2"]
+    assert lines(to / "text") == ["a1 eins zwei", "b1", "b2 two"]
+    assert lines(to / "wav.scp") == ["a1 1.wav", "b1 cat x |", "b2 2.wav"]
+    assert lines(to / "utt2lang") == ["a1 de", "b1 en", "b2 en"]
+
+
+def test_copy_moves_aside_what_only_the_target_has(tmp_path):
+    source = a_set(tmp_path / "from")
+    to = write(tmp_path / "to", utt2lang=["x en"])
+    data_dir.copy(source, to)
+    assert not (to / "utt2lang").exists()
+    assert lines(to / ".backup" / "utt2lang") == ["x en"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"text": ["b2 x", "a1 y"]}, "text lacks utterance b1"),
+        ({"text": ["b2 x", "a1 y", "b1", "c1 z"]}, "utt2spk lacks utterance c1"),
+        ({"wav_scp": ["b2 x", "b1 y"]}, r"wav.scp lacks utterance a1"),
+        ({"utt2spk": []}, "utt2spk is empty"),
+        ({"utt2spk": ["b2", "a1 A", "b1 B"]}, "utterance b2 has speaker ''"),
+    ],
+)
+def test_check_names_the_utterance(tmp_path, changes, message):
+    with pytest.raises(RecipeError, match=message):
+        data_dir.check(a_set(tmp_path, **changes))
+
+
+def test_fix_keeps_what_every_table_has_and_backs_up(tmp_path):
+    d = a_set(
+        tmp_path,
+        text=["a1 x", "b2 y"],
+        wav_scp=["b1 1", "b2 2", "a1 0"],
+        utt2sid=["a1 1", "b1 2", "b2 2"],
+        spk2gender=["A f", "B m"],
+    )
+    (d / "wav.scp").write_text("b1 1\nb2 2\n")
+    data_dir.fix(d, ["utt2sid"])
+    assert lines(d / "utt2spk") == ["b2 B"]
+    assert lines(d / "spk2utt") == ["B b2"]
+    assert lines(d / "text") == ["b2 y"]
+    assert lines(d / "utt2sid") == ["b2 2"]
+    assert lines(d / "spk2gender") == ["B m"]
+    assert lines(d / ".backup" / "text") == ["a1 x", "b2 y"]
+    assert lines(d / ".backup" / "utt2spk") == ["a1 A", "b1 B", "b2 B"]
+
+
+def test_fix_refuses_to_leave_nothing(tmp_path):
+    with pytest.raises(RecipeError, match="no utterance is in all of"):
+        data_dir.fix(a_set(tmp_path, text=["other x"]))

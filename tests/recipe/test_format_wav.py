@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+import soundfile
+
+from espnet_prodiff.recipe.data_dir import read_table
+from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.recipe.format_wav import format_wav, main
+
+SINE = 0.5 * np.sin(np.arange(8000) * 2 * np.pi * 200 / 8000)
+
+
+def scp(tmp_path, *lines):
+    path = tmp_path / "wav.scp"
+    path.write_text("".join(f"{x}\n" for x in lines))
+    return path
+
+
+def wav(tmp_path, name="a.wav", samples=SINE, rate=8000, **options):
+    soundfile.write(tmp_path / name, samples, rate, **options)
+    return tmp_path / name
+
+
+def test_a_file_that_is_as_wanted_stays_where_it_is(tmp_path):
+    source = wav(tmp_path)
+    format_wav(scp(tmp_path, f"u {source}"), None, tmp_path / "out", "wav", 8000)
+    assert read_table(tmp_path / "out" / "wav.scp") == {"u": str(source)}
+    assert read_table(tmp_path / "out" / "utt2num_samples") == {"u": "8000"}
+
+
+@pytest.mark.parametrize("kind", ["flac", "wav"])
+def test_another_rate_or_format_is_written_anew(tmp_path, kind):
+    source = wav(tmp_path)
+    rate = 8000 if kind == "flac" else 16000
+    format_wav(scp(tmp_path, f"u {source}"), None, tmp_path / "out", kind, rate)
+    path = tmp_path / "out" / f"u.{kind}"
+    assert read_table(tmp_path / "out" / "wav.scp") == {"u": str(path)}
+    wave, fs = soundfile.read(path)
+    assert (fs, len(wave)) == (rate, rate)
+    t = np.arange(rate) / rate
+    middle = slice(rate // 10, -rate // 10)
+    expected = 0.5 * np.sin(2 * np.pi * 200 * t)
+    assert np.abs(wave - expected)[middle].max() < 2e-3
+
+
+def test_segments_are_cut_out(tmp_path):
+    source = wav(tmp_path)
+    cuts = tmp_path / "segments"
+    cuts.write_text("u1 rec 0.25 0.5\nu2 rec 0.75 -1\n")
+    format_wav(scp(tmp_path, f"rec {source}"), cuts, tmp_path / "out", "wav", 8000)
+    lengths = read_table(tmp_path / "out" / "utt2num_samples")
+    assert lengths == {"u1": "2000", "u2": "2000"}
+    piece, _ = soundfile.read(tmp_path / "out" / "u1.wav")
+    assert np.abs(piece - SINE[2000:4000]).max() < 1e-4
+
+
+def test_a_pipe_is_run(tmp_path):
+    source = wav(tmp_path)
+    format_wav(scp(tmp_path, f"u cat {source} |"), None, tmp_path / "o", "wav", 8000)
+    copied, _ = soundfile.read(tmp_path / "o" / "u.wav")
+    assert np.array_equal(copied, soundfile.read(source)[0])
+
+
+def test_ark_holds_the_samples(tmp_path):
+    import kaldiio
+
+    source = wav(tmp_path)
+    out = tmp_path / "out"
+    format_wav(scp(tmp_path, f"u {source}"), None, out, "flac.ark", 8000)
+    samples, rate = kaldiio.load_scp(str(out / "wav.scp"))["u"]
+    if isinstance(samples, int):  # older kaldiio gives the rate first
+        samples, rate = rate, samples
+    assert rate == 8000
+    assert np.abs(samples - SINE).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda d: d / "none.wav", "no such file"),
+        (lambda d: d, "no such file"),
+        (lambda d: wav(d, samples=np.zeros(0)), "found 0 samples"),
+        (
+            lambda d: wav(d, samples=np.zeros((9, 2))),
+            r"2 channels, expected 1 \(mono\)",
+        ),
+        (
+            lambda d: wav(d, samples=np.array([0.1, np.nan]), subtype="FLOAT"),
+            r"1 NaN or infinite samples \(first at 1\)",
+        ),
+        (
+            lambda d: (d / "x.wav").write_bytes(b"RIFFjunk") and d / "x.wav",
+            "unreadable",
+        ),
+        (lambda d: "false |", "ended with 1"),
+    ],
+)
+def test_bad_audio_names_the_utterance(tmp_path, make, message):
+    table = scp(tmp_path, f"the_utt {make(tmp_path)}")
+    with pytest.raises(RecipeError, match=f"(?s)utterance the_utt.*{message}"):
+        format_wav(table, None, tmp_path / "out", "wav", 8000)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("u1 rec 0.1", "has 'rec 0.1', expected 'recording start end'"),
+        ("u1 other 0 1", "cut from other, which is not in wav.scp"),
+        ("u1 rec 0.5 0.5", "found 0 samples"),
+    ],
+)
+def test_bad_segments_name_the_utterance(tmp_path, line, message):
+    table = scp(tmp_path, f"rec {wav(tmp_path)}")
+    (tmp_path / "segments").write_text(f"{line}\n")
+    with pytest.raises(RecipeError, match=f"utterance u1.*{message}"):
+        format_wav(table, tmp_path / "segments", tmp_path / "out", "wav", 8000)
+
+
+def test_the_job_prints_the_error_and_fails(tmp_path, capsys):
+    table = scp(tmp_path, "u missing.wav")
+    assert main([str(table), "none", str(tmp_path / "out"), "wav", "8000"]) == 1
+    assert capsys.readouterr().out.startswith("error: utterance u (missing.wav)")
