@@ -1,0 +1,85 @@
+"""A data directory as tokens and mels; what cannot be aligned is set aside."""
+
+from pathlib import Path
+
+from torch import Tensor
+from tqdm import tqdm
+
+from espnet_prodiff.alignment.data_dir import read_data_dir
+from espnet_prodiff.alignment.features import MelExtractor, read_audio
+from espnet_prodiff.alignment.tokens import Tokenizer
+
+# Mels kept in memory: about 13 hours at 22,050 Hz; the rest is computed when used.
+_CACHE_BYTES = 2**30
+
+
+class Corpus:
+    """The utterances of one data directory.
+
+    Reading it checks every file once, so that bad input is met before any training.
+
+    Args:
+        path: Data directory with wav.scp and text.
+        tokenizer: Text to ids.
+        extractor: Audio to mels.
+
+    Attributes:
+        utts: Utterances that can be aligned, in the order of wav.scp.
+        tokens: Ids without eos (N,), by utterance.
+        num_frames: Frames, by utterance.
+        unalignable: Why not, by utterance.
+    """
+
+    def __init__(
+        self, path: Path, tokenizer: Tokenizer, extractor: MelExtractor
+    ) -> None:
+        self.path = path
+        self.name = path.name
+        self.utts: list[str] = []
+        self.tokens: dict[str, Tensor] = {}
+        self.num_frames: dict[str, int] = {}
+        self.unalignable: dict[str, str] = {}
+        self._extractor = extractor
+        self._files: dict[str, str] = {}
+        self._cache: dict[str, Tensor] = {}
+        self._cached_bytes = 0
+        bar = tqdm(
+            read_data_dir(path).items(),
+            desc=f"reading {self.name}",
+            unit="utt",
+            mininterval=1.0,
+        )
+        for utt, (file, text) in bar:
+            self._files[utt] = file
+            tokens = tokenizer(text, utt)
+            wav = read_audio(file, utt, extractor.config.fs)
+            try:
+                if len(tokens) == 0:
+                    raise ValueError("its text has no tokens")
+                frames = extractor.config.num_frames(len(wav))
+                if frames < len(tokens) + 1:
+                    raise ValueError(
+                        f"{frames} frames for {len(tokens)} tokens and eos"
+                    )
+                self._keep(utt, extractor(wav))
+            except ValueError as error:
+                self.unalignable[utt] = str(error)
+                continue
+            self.utts.append(utt)
+            self.tokens[utt] = tokens
+            self.num_frames[utt] = frames
+
+    def mel(self, utt: str) -> Tensor:
+        """Return the log-mel frames of an utterance (L, num_mels)."""
+        if utt not in self._cache:
+            wav = read_audio(self._files[utt], utt, self._extractor.config.fs)
+            mel = self._extractor(wav)
+            self._keep(utt, mel)
+            return mel
+        return self._cache[utt]
+
+    def _keep(self, utt: str, mel: Tensor) -> None:
+        size = mel.numel() * mel.element_size()
+        if self._cached_bytes + size <= _CACHE_BYTES:
+            self._cache[utt] = mel
+            self._cached_bytes += size

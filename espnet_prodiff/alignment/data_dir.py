@@ -1,0 +1,96 @@
+"""Kaldi-style data directories: reading them, and taking utterances out."""
+
+import os
+from pathlib import Path
+
+from espnet_prodiff.alignment.errors import AlignmentError
+
+
+def read_table(path: Path) -> dict[str, str]:
+    """Read "utt rest of the line" lines.
+
+    Args:
+        path: A file such as wav.scp or text.
+
+    Returns:
+        The rest of each line, possibly empty, by utterance, in the file's order.
+
+    Raises:
+        AlignmentError: The file is missing or names an utterance twice.
+    """
+    if not path.is_file():
+        raise AlignmentError(f"{path} does not exist: run the stage that makes it")
+    table: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        utt, _, rest = line.strip().partition(" ")
+        if utt in table:
+            raise AlignmentError(f"{path} names utterance {utt} twice: remove one line")
+        if utt:
+            table[utt] = rest.strip()
+    return table
+
+
+def read_data_dir(path: Path) -> dict[str, tuple[str, str]]:
+    """Return (audio file, text) by utterance.
+
+    Raises:
+        AlignmentError: wav.scp or text is missing or empty, or they do not name the
+            same utterances.
+    """
+    audio, text = read_table(path / "wav.scp"), read_table(path / "text")
+    if not audio:
+        raise AlignmentError(f"{path}/wav.scp is empty: run stages 1 to 4 again")
+    for table, file, other in ((text, "text", audio), (audio, "wav.scp", text)):
+        lacking = [utt for utt in other if utt not in table]
+        if lacking:
+            raise AlignmentError(
+                f"{path}/{file} lacks {len(lacking)} utterances, first {lacking[0]}: "
+                f"expected one line for each of the {len(other)} in "
+                f"{path}/{'wav.scp' if file == 'text' else 'text'}"
+            )
+    return {utt: (audio[utt], text[utt]) for utt in audio}
+
+
+def remove_utterances(path: Path, utts: set[str]) -> None:
+    """Take utterances out of every file of a data directory.
+
+    The files as they were stay in `<path>/.backup`. A kill in between leaves every
+    file complete; the next call finishes the work.
+    """
+    for file in sorted(path.iterdir()):
+        if file.name.startswith(".") or not file.is_file() or file.name == "spk2utt":
+            continue
+        old = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        new = [line for line in old if line.partition(" ")[0].strip() not in utts]
+        if len(new) < len(old):
+            _replace(file, "".join(new))
+    speakers = path / "spk2utt"
+    if speakers.is_file():
+        kept = []
+        for line in speakers.read_text(encoding="utf-8").splitlines():
+            speaker, *members = line.split()
+            members = [utt for utt in members if utt not in utts]
+            if members:
+                kept.append(f"{speaker} {' '.join(members)}\n")
+        text = "".join(kept)
+        if text != speakers.read_text(encoding="utf-8"):
+            _replace(speakers, text)
+
+
+def _replace(file: Path, text: str) -> None:
+    backup = file.parent / ".backup" / file.name
+    backup.parent.mkdir(exist_ok=True)
+    number = 0
+    while backup.exists():  # another tool's, or that of an earlier removal
+        number += 1
+        backup = backup.with_name(f"{file.name}.{number}")
+    write_atomically(backup, file.read_text(encoding="utf-8"))
+    write_atomically(file, text)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that it is old or new, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

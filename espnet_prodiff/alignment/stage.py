@@ -1,0 +1,248 @@
+"""The alignment stage: data directories in, ESPnet `durations` files out."""
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from espnet_prodiff.alignment.aligner import Aligner
+from espnet_prodiff.alignment.corpus import Corpus
+from espnet_prodiff.alignment.data_dir import (
+    read_data_dir,
+    read_table,
+    remove_utterances,
+    write_atomically,
+)
+from espnet_prodiff.alignment.errors import AlignmentError
+from espnet_prodiff.alignment.features import MelConfig, MelExtractor
+from espnet_prodiff.alignment.pictures import plot_alignment, plot_losses
+from espnet_prodiff.alignment.tokens import Tokenizer
+from espnet_prodiff.alignment.training import default_updates, train
+
+MODEL_FILE = "aligner.pth"
+_NUM_PICTURES = 3
+# Changes when durations of the same input would come out differently.
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class AlignmentOptions:
+    """What to align and how.
+
+    Attributes:
+        train_dir: Data directory to train on; aligned as well.
+        data_dirs: Other data directories to align.
+        output_dir: Where <set name>/durations, the model and the pictures go.
+        token_list: ESPnet's tokens.txt.
+        token_type: "phn", "char", "bpe" or "word".
+        cleaner: Text cleaner of ESPnet, or None.
+        g2p: g2p of ESPnet, or None.
+        bpemodel: sentencepiece model, for "bpe".
+        mel: Mel parameters.
+        num_updates: Optimiser steps; None chooses by the size of the corpus.
+        batch_size: Utterances a step.
+        lr: Peak learning rate.
+        seed: Of training.
+        ngpu: 0 or 1.
+    """
+
+    train_dir: Path
+    data_dirs: tuple[Path, ...]
+    output_dir: Path
+    token_list: Path
+    token_type: str = "phn"
+    cleaner: str | None = None
+    g2p: str | None = None
+    bpemodel: Path | None = None
+    mel: MelConfig = MelConfig()
+    num_updates: int | None = None
+    batch_size: int = 8
+    lr: float = 2e-3
+    seed: int = 0
+    ngpu: int = 0
+
+
+def run(options: AlignmentOptions) -> None:
+    """Train the aligner and write the durations of every data directory.
+
+    What is complete is not made again: the model, if it was trained with these options
+    on this data, and each set, if that model aligned it as it is now.
+
+    Raises:
+        AlignmentError: Bad input; nothing was written for the set concerned.
+    """
+    dirs = (options.train_dir, *options.data_dirs)
+    names = [path.name for path in dirs]
+    if len(set(names)) < len(names):
+        raise AlignmentError(
+            f"two data directories have one name ({', '.join(names)}): durations go to "
+            "<output_dir>/<name>, so give them different names"
+        )
+    settings = _settings(options)
+    model_file = options.output_dir / MODEL_FILE
+    trained = _digest(settings, _fingerprint(options.train_dir))
+    aligner = load_aligner(model_file, trained)
+    if aligner and all(_is_done(options.output_dir, d, trained) for d in dirs):
+        print(f"{options.output_dir}: the durations are complete, nothing to do")
+        return
+    device = "cuda" if options.ngpu else "cpu"
+    tokenizer = Tokenizer(
+        options.token_list,
+        options.token_type,
+        options.cleaner,
+        options.g2p,
+        options.bpemodel,
+    )
+    extractor = MelExtractor(options.mel)
+    # All of them before training: bad input is met at once.
+    corpora = [Corpus(path, tokenizer, extractor) for path in dirs]
+    if aligner is None:
+        num_updates = options.num_updates or default_updates(
+            len(corpora[0].utts), options.batch_size
+        )
+        aligner, history = train(
+            corpora[0],
+            tokenizer.num_tokens,
+            num_updates=num_updates,
+            batch_size=options.batch_size,
+            lr=options.lr,
+            seed=options.seed,
+            device=device,
+        )
+        # What cannot be aligned goes first, so that the model is of the data that a
+        # second call will find.
+        _set_aside(corpora[0], options.output_dir)
+        trained = _digest(settings, _fingerprint(options.train_dir))
+        save_aligner(aligner, model_file, trained)
+        plot_losses(history, options.output_dir / "images" / "loss.png")
+    aligner.to(device)
+    for corpus in corpora:
+        _align_set(aligner, corpus, options.output_dir, trained)
+
+
+def _align_set(aligner: Aligner, corpus: Corpus, output_dir: Path, model: str) -> None:
+    lines = []
+    bar = tqdm(corpus.utts, desc=f"aligning {corpus.name}", unit="utt", mininterval=1.0)
+    for utt in bar:
+        mel = corpus.mel(utt)
+        try:
+            durations, attention = aligner.align(corpus.tokens[utt], mel)
+        except ValueError as error:
+            corpus.unalignable[utt] = str(error)
+            continue
+        if len(lines) < _NUM_PICTURES:
+            picture = output_dir / "images" / f"{corpus.name}_{utt}.png"
+            plot_alignment(utt, attention, mel, durations, picture)
+        lines.append(f"{utt} {' '.join(map(str, durations.tolist()))}\n")
+    if not lines:
+        raise AlignmentError(
+            f"{corpus.path}: not one utterance could be aligned; first: "
+            f"{next(iter(corpus.unalignable.items()), None)}"
+        )
+    _set_aside(corpus, output_dir)
+    folder = output_dir / corpus.name
+    write_atomically(folder / "durations", "".join(lines))
+    done = {"model": model, "data": _fingerprint(corpus.path)}
+    write_atomically(folder / ".done.json", json.dumps(done) + "\n")
+
+
+def _set_aside(corpus: Corpus, output_dir: Path) -> None:
+    """Name what cannot be aligned, list it, and take it out of the data directory."""
+    if not corpus.unalignable:
+        return
+    listing = output_dir / corpus.name / "unaligned"
+    known = read_table(listing) if listing.is_file() else {}
+    known |= corpus.unalignable
+    write_atomically(listing, "".join(f"{u} {why}\n" for u, why in known.items()))
+    remove_utterances(corpus.path, set(corpus.unalignable))
+    for utt, why in corpus.unalignable.items():
+        logging.warning("%s: utterance %s cannot be aligned: %s", corpus.path, utt, why)
+    logging.warning(
+        "%s: %d of %d utterances were left out (list: %s; the files as they were: "
+        "%s/.backup)",
+        corpus.path,
+        len(corpus.unalignable),
+        len(corpus.utts) + len(corpus.unalignable),
+        listing,
+        corpus.path,
+    )
+    corpus.unalignable = {}
+
+
+def save_aligner(aligner: Aligner, path: Path, trained: str) -> None:
+    """Save a model; `trained` says with what options and data it was trained."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    torch.save(
+        {
+            "trained": trained,
+            "num_tokens": aligner.num_tokens,
+            "num_mels": aligner.num_mels,
+            "channels": aligner.channels,
+            "state_dict": aligner.state_dict(),
+        },
+        temporary,
+    )
+    os.replace(temporary, path)
+
+
+def load_aligner(path: Path, trained: str) -> Aligner | None:
+    """Load a model of ours; None if there is none, or one of other options or data."""
+    if not path.is_file():
+        return None
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        if saved["trained"] != trained:
+            return None
+        aligner = Aligner(saved["num_tokens"], saved["num_mels"], saved["channels"])
+        aligner.load_state_dict(saved["state_dict"])
+    except Exception as error:  # arbitrary bytes trip the unpickler in any way
+        raise AlignmentError(
+            f"{path} is not a model of this aligner ({error}): delete it and run the "
+            "stage again"
+        ) from error
+    return aligner.eval()
+
+
+def _settings(options: AlignmentOptions) -> str:
+    """Everything that the durations depend on, besides the data."""
+    files = [options.token_list, options.bpemodel]
+    content = [_file_digest(file) for file in files if file and file.is_file()]
+    training = (options.num_updates, options.batch_size, options.lr, options.seed)
+    text = (options.token_type, options.cleaner, options.g2p)
+    return json.dumps([_VERSION, content, asdict(options.mel), text, training])
+
+
+def _fingerprint(path: Path) -> str:
+    """Tell one state of a data directory from another, without reading the audio."""
+    entries = []
+    for utt, (file, text) in read_data_dir(path).items():
+        size = os.path.getsize(file) if os.path.isfile(file) else -1
+        entries.append([utt, file, size, text])
+    return _digest(json.dumps(entries))
+
+
+def _is_done(output_dir: Path, data_dir: Path, model: str) -> bool:
+    folder = output_dir / data_dir.name
+    try:
+        done = json.loads((folder / ".done.json").read_text())
+    except (OSError, ValueError):
+        return False
+    if done != {"model": model, "data": _fingerprint(data_dir)}:
+        return False
+    if not (folder / "durations").is_file():
+        return False
+    return read_table(folder / "durations").keys() == read_data_dir(data_dir).keys()
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,0 +1,133 @@
+"""Train the aligner: a short stage with a fixed budget."""
+
+import math
+import random
+
+import torch
+from tqdm import tqdm
+
+from espnet_prodiff.alignment.aligner import Aligner
+from espnet_prodiff.alignment.corpus import Corpus
+from espnet_prodiff.alignment.errors import AlignmentError
+
+# Alignments get slowly worse when trained far beyond the point where they are found,
+# so the budget is short and the learning rate decays to zero within it.
+MIN_UPDATES, MAX_UPDATES, EPOCHS = 300, 2000, 4
+# The best path means nothing before the forward-sum loss has found the diagonal.
+_BINARISATION_FROM = 0.5
+_WARM_UP = 10
+# Utterances that show the refinement what tokens look like.
+_MAX_OBSERVED = 3000
+
+History = list[tuple[float, float]]
+
+
+def default_updates(num_utts: int, batch_size: int) -> int:
+    """Return four epochs, at least 300 and at most 2,000 updates."""
+    updates = EPOCHS * math.ceil(num_utts / batch_size)
+    return min(max(updates, MIN_UPDATES), MAX_UPDATES)
+
+
+def train(
+    corpus: Corpus,
+    num_tokens: int,
+    *,
+    num_updates: int,
+    batch_size: int,
+    lr: float,
+    seed: int,
+    device: str,
+) -> tuple[Aligner, History]:
+    """Train an aligner on a corpus.
+
+    Args:
+        corpus: The training set.
+        num_tokens: Size of the token list.
+        num_updates: Optimiser steps.
+        batch_size: Utterances a step.
+        lr: Peak learning rate of AdamW.
+        seed: Of the initial weights and the order of the batches.
+        device: "cpu" or "cuda".
+
+    Returns:
+        The aligner, on `device`, and (forward-sum loss, binarisation loss) per update.
+
+    Raises:
+        AlignmentError: No utterance has enough frames, or the loss is not finite.
+    """
+    utts = [u for u in corpus.utts if corpus.num_frames[u] >= len(corpus.tokens[u]) + 2]
+    if not utts:
+        raise AlignmentError(
+            f"{corpus.path}: none of the {len(corpus.utts) + len(corpus.unalignable)} "
+            "utterances can be aligned (more tokens than frames, no text or bad "
+            f"audio); first: {_first(corpus.unalignable)}"
+        )
+    torch.manual_seed(seed)
+    rng = random.Random(seed)
+    mean, std = statistics(corpus, utts)
+    aligner = Aligner(num_tokens, len(mean))
+    aligner.set_statistics(mean, std)
+    aligner.to(device)
+    optimizer = torch.optim.AdamW(aligner.parameters(), lr=lr)
+    history: History = []
+    batches: list[list[str]] = []
+    with tqdm(total=num_updates, desc="training the aligner", mininterval=1.0) as bar:
+        for update in range(1, num_updates + 1):
+            batches = batches or draw_batches(corpus, utts, batch_size, rng)
+            batch = batches.pop()
+            forward_sum, binarisation = aligner(
+                [corpus.tokens[u] for u in batch], [corpus.mel(u) for u in batch]
+            )
+            loss = forward_sum
+            if update > _BINARISATION_FROM * num_updates:
+                loss = loss + binarisation
+            if not torch.isfinite(loss):
+                raise AlignmentError(
+                    f"the loss of the aligner became {loss.item()} at update {update} "
+                    f"(batch {' '.join(batch)}): use a lower --lr than {lr}"
+                )
+            decay = 0.5 * (1 + math.cos(math.pi * update / num_updates))
+            for group in optimizer.param_groups:
+                group["lr"] = lr * min(1.0, update / _WARM_UP) * decay
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(aligner.parameters(), 1.0)
+            optimizer.step()
+            history.append((forward_sum.item(), binarisation.item()))
+            bar.set_postfix(forward_sum=f"{history[-1][0]:.2f}", refresh=False)
+            bar.update()
+    aligner.eval()
+    for utt in rng.sample(utts, min(len(utts), _MAX_OBSERVED)):
+        aligner.observe(corpus.tokens[utt], corpus.mel(utt))
+    return aligner, history
+
+
+def statistics(corpus: Corpus, utts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mean and the standard deviation of each mel band, both (num_mels,)."""
+    count, total, squares = 0, 0.0, 0.0
+    for utt in utts:
+        mel = corpus.mel(utt).double()
+        count += len(mel)
+        total = total + mel.sum(0)
+        squares = squares + (mel**2).sum(0)
+    mean = total / count
+    std = (squares / count - mean**2).clamp(min=1e-4).sqrt()
+    return mean.float(), std.float()
+
+
+def draw_batches(
+    corpus: Corpus, utts: list[str], batch_size: int, rng: random.Random
+) -> list[list[str]]:
+    """Make one epoch of batches of similar lengths, in random order."""
+    by_length = sorted(
+        utts, key=lambda u: corpus.num_frames[u] * (1 + 0.1 * rng.random())
+    )
+    batches = [
+        by_length[i : i + batch_size] for i in range(0, len(by_length), batch_size)
+    ]
+    rng.shuffle(batches)
+    return batches
+
+
+def _first(reasons: dict[str, str]) -> str:
+    return next((f"{utt}: {why}" for utt, why in reasons.items()), "none")
