@@ -7,13 +7,16 @@ meta.yaml for an argument.
 
 from __future__ import annotations
 
+import contextlib
+import lzma
 import os
 import re
 import shutil
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -26,7 +29,7 @@ from espnet_prodiff.integration.checkpoint import file_sha256
 
 SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
 KEYS = {"train_config", "model_file"}
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 MAX_MEMBERS = 10_000
 # A packed model shrinks by a tenth; text in it by more, but is small.
 MAX_RATIO, SMALL = 50, 100 * 2**20
@@ -110,17 +113,24 @@ def check_archive(path: str | Path) -> None:
         raise ArchiveError(
             f"packed model {path} is of no known kind: expected {', '.join(SUFFIXES)}"
         )
+    with _opened(path) as archive:
+        _check_members(path, list(archive))
+        meta = next((m for m in archive if _base(m) == "meta.yaml"), None)
+        if meta is None:
+            raise ArchiveError(
+                f"{path} holds no meta.yaml: pass a model packed by stage 10"
+            )
+        with archive.extractfile(meta) as f:
+            _read_meta(f.read(), f"{path}:{_name(meta)}", map(_name, archive))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Archiver]:
+    broken = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
     try:
         with Archiver(path) as archive:
-            _check_members(path, list(archive))
-            meta = next((m for m in archive if _base(m) == "meta.yaml"), None)
-            if meta is None:
-                raise ArchiveError(
-                    f"{path} holds no meta.yaml: pass a model packed by stage 10"
-                )
-            with archive.extractfile(meta) as f:
-                _read_meta(f.read(), f"{path}:{_name(meta)}", map(_name, archive))
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
+            yield archive
+    except (*broken, EOFError, OSError) as error:
         raise ArchiveError(
             f"packed model {path} is damaged ({error}): copy or download it again"
         ) from error
@@ -213,14 +223,17 @@ def _unpack(path: Path, cachedir: Path) -> dict[str, str]:
     check_archive(path)
     folder = cachedir / "unpacked" / file_sha256(path)[:32]
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with Archiver(path) as archive, FileLock(f"{folder}.lock"):
+    with _opened(path) as archive, FileLock(f"{folder}.lock"):
         members = list(archive)
         if not folder.exists():
             half = folder.with_suffix(".half")
             shutil.rmtree(half, ignore_errors=True)
-            for member in members:
-                archive.extract(member, half)
-            os.replace(half, folder)
+            try:
+                for member in members:
+                    archive.extract(member, half)
+                os.replace(half, folder)
+            finally:
+                shutil.rmtree(half, ignore_errors=True)
     meta = next(_name(m) for m in members if _base(m) == "meta.yaml")
     return _resolve(folder, folder / meta, cachedir / "unpacked", str(path))
 

@@ -1,0 +1,250 @@
+"""Packed models: hostile, damaged and foreign archives are refused, nothing written."""
+
+import io
+import os
+import stat
+import tarfile
+import zipfile
+
+import pytest
+import yaml
+
+from espnet_prodiff.integration.archive import (
+    ArchiveError,
+    check_archive,
+    default_cachedir,
+    fetch_model,
+)
+
+META = {
+    "files": {"model_file": "exp/1epoch.pth"},
+    "yaml_files": {"train_config": "exp/config.yaml"},
+    "espnet": "202511",
+}
+CONFIG = {"normalize_conf": {"stats_file": "exp/stats.npz"}, "tts": "prodiff"}
+GOOD = {
+    "exp/config.yaml": yaml.safe_dump(CONFIG),
+    "exp/1epoch.pth": "weights",
+    "exp/stats.npz": "stats",
+}
+
+
+def pack(path, members=None, meta=None, suffix_meta="meta.yaml"):
+    """Write an archive; ``members`` are pairs of names (or infos) and contents."""
+    content = {suffix_meta: yaml.dump(META if meta is None else meta), **GOOD}
+    pairs = list(content.items()) + list(members or [])
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, text in pairs:
+                archive.writestr(name, text)
+    else:
+        with tarfile.open(path, "w:gz") as archive:
+            for name, text in pairs:
+                info = (
+                    name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+                )
+                data = text.encode()
+                if info.isreg():
+                    info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "home" / "cache"
+
+
+def everything(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("name", ["m.zip", "m.tar.gz", "m.tgz"])
+def test_a_packed_model_is_unpacked_and_its_config_points_there(name, tmp_path, cache):
+    found = fetch_model(str(pack(tmp_path / name)), cache)
+    assert set(found) == {"train_config", "model_file"}
+    with open(found["model_file"]) as f:
+        assert f.read() == "weights"
+    with open(found["train_config"]) as f:
+        config = yaml.safe_load(f)
+    stats = config["normalize_conf"]["stats_file"]
+    assert stats.startswith(str(cache)) and open(stats).read() == "stats"
+    assert config["tts"] == "prodiff"
+    assert fetch_model(str(tmp_path / name), cache) == found
+
+
+def test_a_new_pack_under_the_same_name_is_not_stale(tmp_path, cache):
+    path = pack(tmp_path / "m.zip")
+    old = fetch_model(path, cache)
+    other = {**META, "timestamp": 2.0}
+    new = fetch_model(pack(path, meta=other), cache)
+    assert new["model_file"] != old["model_file"]
+
+
+def test_a_killed_unpacking_is_done_again(tmp_path, cache):
+    path = pack(tmp_path / "m.zip")
+    found = fetch_model(path, cache)
+    folder = (
+        cache
+        / "unpacked"
+        / os.path.relpath(found["model_file"], cache / "unpacked").split("/")[0]
+    )
+    half = folder.with_suffix(".half")
+    os.rename(folder, half)
+    (half / "exp/1epoch.pth").write_text("wei")
+    assert open(fetch_model(path, cache)["model_file"]).read() == "weights"
+
+
+BAD_NAMES = [
+    "../evil",
+    "exp/../../evil",
+    "/tmp/evil",
+    "..",
+    "exp/..\\..\\evil",
+    "C:\\evil",
+    "C:evil",
+    "\\\\host\\evil",
+    "a/./../../b",
+    "new\nline",
+    "exp/1epoch.pth",  # again
+    "./exp/1epoch.pth",
+]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+@pytest.mark.parametrize("kind", ["m.zip", "m.tar.gz"])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_that_lead_elsewhere(name, kind, tmp_path, cache):
+    path = pack(tmp_path / kind, [(name, "evil")])
+    with pytest.raises(ArchiveError, match="refused|is there twice"):
+        fetch_model(path, cache)
+    assert everything(tmp_path) == [kind]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["../slipped.yaml", "/etc/passwd", "exp/../../slipped.yaml", "C:\\x.yaml", "", 3],
+)
+@pytest.mark.parametrize("where", ["yaml_files", "files"])
+def test_entries_of_meta_that_lead_elsewhere(value, where, tmp_path, cache):
+    """ESPnet writes a yaml member of such a name outside the folder."""
+    key = {"yaml_files": "train_config", "files": "model_file"}[where]
+    meta = {**META, where: {key: value}}
+    path = pack(tmp_path / "m.zip", meta=meta)
+    with pytest.raises(ArchiveError, match=f"meta.yaml.*{key}"):
+        fetch_model(path, cache)
+    assert everything(tmp_path) == ["m.zip"]
+
+
+@pytest.mark.parametrize("key", ["device", "vocoder_file", "asr_model_file", "lm_file"])
+def test_other_keys_of_meta_do_not_become_arguments(key, tmp_path, cache):
+    meta = {**META, "files": {**META["files"], key: "exp/1epoch.pth"}}
+    with pytest.raises(
+        ArchiveError, match=f"packs .*{key}.*expected model_file, train"
+    ):
+        fetch_model(pack(tmp_path / "m.zip", meta=meta), cache)
+
+
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        ([1], "lacks yaml_files and files"),
+        ({"files": {}}, "lacks yaml_files and files"),
+        ({"files": {}, "yaml_files": {}}, "packs nothing"),
+        (
+            {**META, "files": {"model_file": "exp/x"}},
+            "'exp/x' .model_file., which is n",
+        ),
+    ],
+)
+def test_meta_of_another_shape(meta, message, tmp_path, cache):
+    with pytest.raises(ArchiveError, match=message):
+        fetch_model(pack(tmp_path / "m.zip", meta=meta), cache)
+
+
+def test_code_in_meta_is_refused(tmp_path, cache):
+    canary = tmp_path / "canary"
+    path = tmp_path / "m.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("meta.yaml", f"!!python/object/apply:os.mkdir ['{canary}']\n")
+    with pytest.raises(ArchiveError, match="not plain yaml"):
+        fetch_model(path, cache)
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("kind", ["symlink", "device"])
+def test_links_and_devices_in_a_zip(kind, tmp_path, cache):
+    info = zipfile.ZipInfo("exp/link")
+    mode = {"symlink": stat.S_IFLNK, "device": stat.S_IFCHR}[kind]
+    info.external_attr = (mode | 0o777) << 16
+    with pytest.raises(ArchiveError, match="'exp/link' is a link or a device"):
+        fetch_model(pack(tmp_path / "m.zip", [(info, "/etc")]), cache)
+    assert everything(tmp_path) == ["m.zip"]
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
+)
+def test_links_and_devices_in_a_tar(kind, tmp_path, cache):
+    info = tarfile.TarInfo("exp/link")
+    info.type, info.linkname = kind, "/etc/passwd"
+    with pytest.raises(ArchiveError, match="'exp/link' is a link or a device"):
+        fetch_model(pack(tmp_path / "m.tar.gz", [(info, "")]), cache)
+    assert everything(tmp_path) == ["m.tar.gz"]
+
+
+def test_bombs(tmp_path, cache):
+    big = pack(tmp_path / "big.zip", [("exp/zeros", "0" * (150 * 2**20))])
+    assert big.stat().st_size < 2**20
+    with pytest.raises(ArchiveError, match="would unpack from"):
+        fetch_model(big, cache)
+    many = pack(tmp_path / "many.zip", [(f"f{i}", "") for i in range(10_001)])
+    with pytest.raises(ArchiveError, match="holds 10005 files"):
+        fetch_model(many, cache)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 0.9])
+def test_damaged_archives(kept, tmp_path, cache):
+    path = pack(tmp_path / "m.zip")
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    with pytest.raises(ArchiveError, match=r"m\.zip is damaged"):
+        fetch_model(path, cache)
+    path = pack(tmp_path / "m.tar.gz")
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    with pytest.raises(ArchiveError, match=r"m\.tar\.gz is damaged"):
+        fetch_model(path, cache)
+
+
+def test_a_flipped_byte_is_found(tmp_path, cache):
+    path = pack(tmp_path / "m.zip", [("exp/long", "".join(map(str, range(3000))))])
+    content = bytearray(path.read_bytes())
+    content[content.index(b"exp/long") + 200] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(ArchiveError, match=r"m\.zip is damaged"):
+        fetch_model(path, cache)
+    assert not list(cache.rglob("*.pth"))
+
+
+def test_names_that_are_nothing(tmp_path, cache):
+    with pytest.raises(FileNotFoundError, match=r"exp/model\.zip does not exist"):
+        fetch_model("exp/model.zip", cache)
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        fetch_model("/no/such/model.tar.gz", cache)
+    for name in ("model", "/no/such/model", "a/b/c", "user/name@", "", "../x"):
+        with pytest.raises(ArchiveError, match="is no file, no URL, no name"):
+            fetch_model(name, cache)
+    other = tmp_path / "model.rar"
+    other.write_text("x")
+    with pytest.raises(ArchiveError, match=r"model\.rar is of no known kind"):
+        fetch_model(other, cache)
+    with pytest.raises(ArchiveError, match="holds no meta.yaml"):
+        check_archive(pack(tmp_path / "m.zip", suffix_meta="other.yaml"))
+
+
+def test_the_cache_is_the_users(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_cachedir() == tmp_path / "espnet_prodiff"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_cachedir() == tmp_path / ".cache/espnet_prodiff"
