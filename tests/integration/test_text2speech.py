@@ -7,6 +7,8 @@ import sys
 
 import numpy as np
 import pytest
+import sentencepiece
+import test_vocoder as vocoders
 import torch
 import yaml
 from espnet2.bin.tts_inference import Text2Speech as ESPnetText2Speech
@@ -16,6 +18,7 @@ from espnet_prodiff.integration.archive import ArchiveError
 from espnet_prodiff.integration.checkpoint import CheckpointError
 from espnet_prodiff.integration.files import ConfigError
 from espnet_prodiff.integration.inputs import InputError
+from espnet_prodiff.integration.mel_contract import MelContractError
 from espnet_prodiff.integration.text import TextError, TextToIds, prepare_espeak
 from espnet_prodiff.integration.text2speech import Text2Speech
 
@@ -309,6 +312,43 @@ def test_espnets_own_class_gives_the_same(files, speak):
     for key in ("feat_gen", "feat_gen_denorm", "duration"):
         torch.testing.assert_close(out[key], mine[key])
     assert "alpha" in theirs.decode_conf
+
+
+@pytest.mark.parametrize("kind", ["HiFiGANGenerator", "StyleMelGANGenerator"])
+def test_a_neural_vocoder_in_batches(kind, files, tmp_path):
+    generator, params = vocoders.make(kind)
+    path, _, _ = vocoders.write(tmp_path, generator, vocoders.pwg_config(kind, params))
+    speak = Text2Speech(*files, vocoder_file=path)
+    texts = ["hi", "hello."]
+    for text, out in zip(texts, speak.batch(texts, seed=2), strict=True):
+        assert out["wav"].shape == (256 * len(out["feat_gen"]),)
+        assert out["wav"].std() > 1e-3
+        assert_same(out, speak(text, seed=2))
+    config = vocoders.pwg_config(kind, params, sampling_rate=16000)
+    path, _, _ = vocoders.write(tmp_path, generator, config)
+    with pytest.raises(MelContractError, match="! fs +22050 +16000"):
+        Text2Speech(*files, vocoder_file=path)
+
+
+def test_pieces_of_sentencepiece(tmp_path):
+    corpus = tmp_path / "corpus"
+    corpus.write_text("hello there\ngood morning all\nyes and no and hi\n" * 5)
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(corpus),
+        model_prefix=str(tmp_path / "bpe"),
+        vocab_size=30,
+        model_type="bpe",
+        minloglevel=2,
+    )
+    model = sentencepiece.SentencePieceProcessor(str(tmp_path / "bpe.model"))
+    pieces = [model.id_to_piece(i) for i in range(3, model.vocab_size())]
+    tokens = ["<blank>", "<unk>", *pieces, "<sos/eos>"]
+    options = dict(token_type="bpe", bpemodel=str(tmp_path / "bpe.model"))
+    speak = Text2Speech(*write_model(tmp_path / "m", token_list=tokens, **options))
+    out = speak("hello")
+    assert len(out["duration"]) == len(model.encode("hello")) + 1
+    with pytest.raises(TextError, match="unknown symbols in the text 'hello 7': '7'"):
+        speak("hello 7")
 
 
 def test_vocoder_tags_without_the_package_say_what_to_do():

@@ -173,6 +173,32 @@ def test_names_with_paths_stay_out(model_file, data, tmp_path):
     assert not list(tmp_path.glob("*.wav"))
 
 
+TACOTRON2 = dict(
+    embed_dim=8,
+    elayers=1,
+    eunits=8,
+    econv_layers=1,
+    econv_chans=8,
+    econv_filts=3,
+    adim=8,
+    aconv_chans=2,
+    aconv_filts=3,
+    dlayers=1,
+    dunits=8,
+    prenet_units=8,
+    postnet_layers=0,
+)
+
+
+def test_attention_models_get_their_pictures(tmp_path):
+    none = dict(pitch_extract=None, energy_extract=None)
+    _, model = write_model(tmp_path / "t", "tacotron2", tts_conf=TACOTRON2, **none)
+    out = run(model, tmp_path / "out", "--text", "hello", "--maxlenratio", 3)
+    made = {"att_ws/text1.png", "probs/text1.png", "wav/text1.wav", "norm/text1.npy"}
+    assert made <= files(out)
+    assert len(table(out / "durations/durations")["text1"].split()) == 6
+
+
 def test_teacher_forcing_from_files(model_file, data, tmp_path):
     text = data({"u": "hi"})
     rng = np.random.default_rng(0)

@@ -35,7 +35,7 @@ def write_model(folder, tts="prodiff", seed=0, **options):
         sum=mels.sum(0),
         sum_square=(mels**2).sum(0),
     )
-    defaults = PRODIFF if tts == "prodiff" else FASTSPEECH2
+    defaults = {"prodiff": PRODIFF, "fastspeech2": FASTSPEECH2}.get(tts, {})
     config = dict(
         token_list=LETTERS,
         odim=None,
@@ -66,7 +66,8 @@ def write_model(folder, tts="prodiff", seed=0, **options):
     torch.manual_seed(seed)
     model = DiffusionTTSTask.build_model(args)
     # A random duration predictor says 0 frames; make it say about 4 for each token.
-    torch.nn.init.constant_(model.tts.duration_predictor.linear.bias, 1.6)
+    if hasattr(model.tts, "duration_predictor"):
+        torch.nn.init.constant_(model.tts.duration_predictor.linear.bias, 1.6)
     for name, parameter in model.tts.named_parameters():
         if name.startswith("denoiser.") and not parameter.any():  # zero at first
             torch.nn.init.normal_(parameter, std=0.3)
