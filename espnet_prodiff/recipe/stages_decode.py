@@ -68,7 +68,7 @@ def _decode_set(o: Options, name: str, out: Path) -> None:
     def spoken() -> int:
         return sum(1 for _ in logs.glob("output.*/wav/*.wav"))
 
-    title = f"stage 8: {Path(o.tts_exp).name} {o.inference_tag} {name}"
+    title = f"stage 8: {name}"
     run_jobs(jobs, Progress(title, total, spoken, "utt"), single=True)
     merge(out, [logs / f"output.{n}" for n in numbers])
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The main job on a corpus that is made here: synthesise speech, learn durations, train
-# a ProDiff teacher, distil it to 2 steps and 1 step, speak, evaluate, pack.
+# a ProDiff teacher, distil it to 2 steps, speak, evaluate, pack. With 1 step as well:
+# ./run.sh --stage 7 --distill_steps "2 1"
 # Options: those of ESPnet's tts.sh and of python3 -m espnet_prodiff.recipe --help
 set -e
 set -u
@@ -34,7 +35,7 @@ python3 -m espnet_prodiff.recipe \
     --durations learned \
     --train_config "${train_config}" \
     --distill_config "${distill_config}" \
-    --distill_steps "2 1" \
+    --distill_steps 2 \
     --inference_config "${inference_config}" \
     --inference_model valid.loss.best.pth \
     --train_set "${train_set}" \
