@@ -172,7 +172,7 @@ from espnet_prodiff.integration.checkpoint import atomic_save, atomic_torch_save
 path, how = sys.argv[1:]
 torch.save({"x": torch.zeros(10)}, path)
 print("ready", flush=True)
-big = {"x": torch.ones(40_000_000)}
+big = {"x": torch.ones(20_000_000)}
 while True:
     if how == "atomic_save":
         atomic_save(big, path)
@@ -188,7 +188,7 @@ while True:
 def test_a_kill_in_the_middle_of_saving_leaves_a_whole_file(tmp_path, how):
     path = tmp_path / "checkpoint.pth"
     seen_half = 0
-    for delay in (0.02, 0.11, 0.23):
+    for delay in (0.0, 0.04):
         child = subprocess.Popen(
             [sys.executable, "-c", KILLED_WHILE_SAVING, str(path), how],
             stdout=subprocess.PIPE,
@@ -202,7 +202,7 @@ def test_a_kill_in_the_middle_of_saving_leaves_a_whole_file(tmp_path, how):
         child.wait()
         child.stdout.close()
         seen_half += bool(list(tmp_path.glob(".checkpoint.pth.*.tmp")))
-        assert load_weights(path)["x"].numel() in (10, 40_000_000)
+        assert load_weights(path)["x"].numel() in (10, 20_000_000)
     assert seen_half, "no kill fell into a save"
     atomic_save({"x": torch.zeros(1)}, path)
     assert not list(tmp_path.glob(".*.tmp"))
