@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from espnet_prodiff.recipe import data_dir
+from espnet_prodiff.recipe.jobs import plugin
 from espnet_prodiff.recipe.options import Options
 
 
@@ -22,7 +23,7 @@ def command_line(o: Options) -> list[str]:
 def write_run_script(directory: Path, o: Options, stage: int) -> None:
     """Write ``<directory>/run.sh``; it is called from the recipe directory."""
     path = directory / "run.sh"
-    command = shlex.join(["python3", "-m", "espnet_prodiff.recipe", *command_line(o)])
+    command = shlex.join([*plugin("recipe"), *command_line(o)])
     lines = ["#!/usr/bin/env bash", "if [ -f path.sh ]; then . ./path.sh; fi"]
     lines.append(f'{command} --stage {stage} "$@"; exit $?')
     data_dir.write_text(path, "\n".join(lines) + "\n")

@@ -1,0 +1,95 @@
+"""ESPNET_ROOT: the stages in ESPnet's own tts.sh."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from espnet_prodiff.recipe import upstream
+from espnet_prodiff.recipe.command_line import parse
+from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.recipe.naming import resolve
+from tests.recipe.compare_trees import compare, names
+from tests.recipe.small_recipe import make_recipe, run_recipe
+
+SETS = ["--train_set", "tr", "--valid_set", "dev", "--test_sets", "eval1"]
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A template whose tts.sh writes down how it was called."""
+    template = tmp_path / "espnet" / "egs2" / "TEMPLATE"
+    for folder in (
+        "tts1",
+        "asr1/utils",
+        "asr1/scripts",
+        "asr1/pyscripts",
+        "asr1/steps",
+    ):
+        (template / folder).mkdir(parents=True)
+    (template / "asr1" / "db.sh").touch()
+    script = template / "tts1" / "tts.sh"
+    script.write_text('#!/bin/sh\nfor w in "$@"; do echo "[$w]"; done > called\n')
+    script.chmod(0o755)
+    recipe = tmp_path / "recipe"
+    recipe.mkdir()
+    monkeypatch.chdir(recipe)
+    for name in ("cmd.sh", "path.sh"):
+        (recipe / name).touch()
+    return tmp_path / "espnet"
+
+
+def test_links_are_made_and_renewed(checkout):
+    Path("utils").symlink_to("nowhere")
+    upstream.link(checkout)
+    assert Path("tts.sh").resolve() == checkout / "egs2/TEMPLATE/tts1/tts.sh"
+    assert Path("utils").resolve() == checkout / "egs2/TEMPLATE/asr1/utils"
+    Path("steps").unlink()
+    Path("steps").write_text("mine")
+    with pytest.raises(RecipeError, match="steps is in the way"):
+        upstream.link(checkout)
+    with pytest.raises(RecipeError, match="expected an ESPnet checkout"):
+        upstream.link(checkout / "egs2")
+
+
+def test_one_stage_with_our_door_and_without_our_options(checkout):
+    upstream.link(checkout)
+    words = ["--durations", "learned", "--distill_steps", "2", "--evaluate", "true"]
+    more = ["--distill_config", "c", "--train_args", "--max_epoch 3"]
+    upstream.run_stage(resolve(parse([*SETS, *words, *more])), 6)
+    called = Path("called").read_text().splitlines()
+    passed = dict(zip(called[::2], called[1::2], strict=True))
+    assert passed["[--stage]"] == passed["[--stop_stage]"] == "[6]"
+    assert passed["[--python]"].endswith(" -m espnet_prodiff]")
+    assert passed["[--train_args]"] == "[--max_epoch 3]"
+    assert passed["[--skip_scoring]"] == "[true]"
+    ours = {"[--durations]", "[--distill_steps]", "[--distill_config]", "[--evaluate]"}
+    assert not ours & set(passed)
+
+
+def test_sentencepiece_goes_in_by_the_training_options(checkout):
+    upstream.link(checkout)
+    o = resolve(parse([*SETS, "--token_type", "bpe", "--nbpe", "20"]))
+    assert upstream.is_ours(o, 5)
+    upstream.run_stage(o, 7)
+    called = Path("called").read_text()
+    assert "[--bpemodel dump/token_list/bpe_tacotron/unigram20.model]" in called
+    assert "[exp/tts_train_raw_bpe20_tacotron]" in called
+
+
+@pytest.mark.skipif(
+    not os.environ.get("ESPNET_ROOT"),
+    reason="ESPNET_ROOT is not set: it names an ESPnet checkout with egs2/TEMPLATE",
+)
+@pytest.mark.parametrize("kind", [("char", "wav"), ("bpe", "flac")])
+def test_tts_sh_and_the_python_driver_leave_the_same(tmp_path, kind):
+    token_type, audio_format = kind
+    words = ["--token_type", token_type, "--nbpe", "40", "--audio_format", audio_format]
+    words += ["--nj", "2", "--use_sid", "true", "--local_data_opts"]
+    words += ["--num_utts 24 --num_voices 2"]
+    ours, theirs = (make_recipe(tmp_path / n) for n in ("ours", "theirs"))
+    for directory, root in ((ours, ""), (theirs, os.environ["ESPNET_ROOT"])):
+        out = run_recipe(directory, *words, checkout=root)
+        assert out.endswith("\n0"), out
+    assert len(names(ours)) > 100
+    assert compare(ours, theirs) == []
