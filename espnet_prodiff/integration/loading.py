@@ -42,7 +42,10 @@ def load_acoustic_model(
         )
     config = Path(train_config or Path(model_file).parent / "config.yaml")
     options = read_yaml(config, "training config")
-    missing = [key for key in ("tts", "tts_conf", "token_list") if not options.get(key)]
+    needed = ("tts", "tts_conf", "token_list", "feats_extract", "normalize")
+    missing = [key for key in needed if key not in options]
+    if not options.get("token_list"):
+        missing = ["token_list"]
     if missing:
         raise ConfigError(
             f"training config {config} lacks {', '.join(missing)}: pass the "

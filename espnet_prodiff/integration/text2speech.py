@@ -14,8 +14,6 @@ from espnet2.bin.tts_inference import Text2Speech as ESPnetText2Speech
 from espnet2.gan_tts.vits import VITS
 from espnet2.tasks.tts import TTSTask
 from espnet2.torch_utils.device_funcs import to_device
-from espnet2.tts.fastspeech import FastSpeech
-from espnet2.tts.fastspeech2 import FastSpeech2
 from espnet2.tts.tacotron2 import Tacotron2
 from espnet2.tts.transformer import Transformer
 from espnet2.tts.utils import DurationCalculator
@@ -28,7 +26,7 @@ from espnet_prodiff.integration.inputs import (
     model_inputs,
 )
 from espnet_prodiff.integration.loading import load_acoustic_model
-from espnet_prodiff.integration.text import TextToIds, prepare_espeak
+from espnet_prodiff.integration.text import TextError, TextToIds, prepare_espeak
 from espnet_prodiff.integration.vocoder import build_vocoder
 
 Output = dict[str, torch.Tensor]
@@ -135,7 +133,7 @@ class Text2Speech(ESPnetText2Speech):
             conf |= {"use_att_constraint": use_att_constraint}
             conf |= {"forward_window": forward_window}
             conf |= {"backward_window": backward_window}
-        if isinstance(self.tts, FastSpeech | FastSpeech2 | VITS):
+        if "alpha" in self._accepted():
             conf |= {"alpha": speed_control_alpha}
         if isinstance(self.tts, VITS):
             conf |= {"noise_scale": noise_scale, "noise_scale_dur": noise_scale_dur}
@@ -248,7 +246,7 @@ class Text2Speech(ESPnetText2Speech):
         for number, item in enumerate(items, 1):
             try:
                 batches.append(self._prepare(item, conf))
-            except ValueError as error:
+            except (InputError, TextError) as error:
                 if len(items) == 1:
                     raise
                 raise type(error)(f"utterance {number}: {error}") from error
