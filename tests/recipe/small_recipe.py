@@ -32,7 +32,7 @@ def run_recipe(directory: Path, *words: str, checkout: str = "") -> str:
         "audio_format": "wav",
         "token_type": "char",
         "cleaner": "none",
-        "srctexts": "data/tr_no_dev/text",
+        "srctexts": "data/tr_no_dev/text data/dev/text data/eval1/text",
         "local_data_opts": "--num_utts 12",
         "train_config": "conf/debug/train_prodiff.yaml",
         "inference_config": "conf/decode.yaml",

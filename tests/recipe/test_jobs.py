@@ -1,6 +1,8 @@
 import os
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +112,24 @@ def test_the_training_bar_follows_a_log_that_grows_or_is_renewed(tmp_path):
     bar.update()
     assert bar.bar.n == 8
     bar.bar.close()
+
+
+def test_a_stopped_recipe_leaves_no_job_behind(tmp_path):
+    (tmp_path / "local").mkdir()
+    script = "echo $$ > pid; sleep 60 & echo $! > child; wait\n"
+    (tmp_path / "local" / "data.sh").write_text(script)
+    command = [sys.executable, "-m", "espnet_prodiff.recipe", "--train_set", "a"]
+    command += ["--valid_set", "b", "--test_sets", "c"]
+    recipe = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    pids = [tmp_path / "pid", tmp_path / "child"]
+    while not all(p.exists() and p.read_text().strip() for p in pids):
+        assert recipe.poll() is None
+        time.sleep(0.05)
+    recipe.terminate()
+    _, errors = recipe.communicate(timeout=20)
+    assert recipe.returncode == 130
+    assert "the same command goes on" in errors
+    for path in pids:
+        state = Path("/proc") / path.read_text().strip() / "stat"
+        # Gone, or dead and not yet waited for by its new parent.
+        assert not state.exists() or state.read_text().split()[2] == "Z"
