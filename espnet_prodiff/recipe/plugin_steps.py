@@ -101,7 +101,9 @@ def distill(o: Options) -> None:
 def systems(o: Options) -> dict[str, Options]:
     """What stage 8 decodes: the model, it at each student's steps, each student."""
     alone = replace(o, distill_steps="", evaluate=False)
-    found = {f"teacher{_own_steps(o)}" if steps(o) else "model": alone}
+    own = _own_steps(o)
+    label = "teacher" if steps(o) else "model"
+    found = {f"{label}, {_count(own)}" if own else label: alone}
     for n in steps(o):
         found[f"teacher, {_count(n)}"] = naming.at_steps(alone, n, o.tts_exp)
     for n in steps(o):
@@ -128,20 +130,27 @@ def evaluate(o: Options) -> None:
             durations = Path(o.teacher_dumpdir) / name / "durations"
             command += ["--durations", str(durations)]
         for label, s in systems(o).items():
-            decoded = Path(s.tts_exp) / s.inference_tag / name
-            command += ["--system", f"{label}={decoded}"]
-            n = re.search(r"--num_steps (\d+)", s.inference_args)
-            model = Path(s.tts_exp) / s.inference_model
-            command += ["--model", f"{label}={model}{f':{n[1]}' if n else ''}"]
+            command += ["--system", f"{label}={_decoded(s, name)}"]
+            command += ["--model", f"{label}={_model(s)}"]
         run_shown([*command, *shlex.split(o.evaluate_args)])
 
 
-def _own_steps(o: Options) -> str:
-    """The teacher's own step count, as far as its configuration tells."""
+def _decoded(o: Options, name: str) -> Path:
+    return Path(o.tts_exp) / o.inference_tag / name
+
+
+def _model(o: Options) -> str:
+    """The model file and, as far as it is known, its number of steps."""
+    given = re.findall(r"--num_steps (\d+)", o.inference_args)
+    n = given[-1] if given else _own_steps(o)
+    return f"{Path(o.tts_exp) / o.inference_model}" + (f":{n}" if n else "")
+
+
+def _own_steps(o: Options) -> int:
+    """The model's own step count, as far as its configuration tells, or 0."""
     config = Path(o.tts_exp) / "config.yaml"
     conf = yaml.safe_load(config.read_text())["tts_conf"] if config.exists() else {}
-    n = conf.get("num_steps") or conf.get("diffusion_steps")
-    return f", {_count(n)}" if n else ""
+    return conf.get("num_steps") or conf.get("diffusion_steps") or 0
 
 
 def _count(n: int) -> str:

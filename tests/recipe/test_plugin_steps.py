@@ -1,0 +1,149 @@
+import pytest
+import yaml
+
+from espnet_prodiff.recipe import data_dir, plugin_steps, stages_decode, stages_train
+from espnet_prodiff.recipe.command_line import parse
+from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.recipe.naming import resolve
+
+SETS = ["--train_set", "tr", "--valid_set", "dev", "--test_sets", "eval1"]
+MODEL = ["--inference_model", "valid.loss.best.pth", "--tts_exp", "exp/t"]
+CHAIN = ["--distill_steps", "2 1", "--distill_config", "conf/d.yaml"]
+
+
+def options(*words):
+    return plugin_steps.with_durations(resolve(parse([*SETS, *MODEL, *words])))
+
+
+@pytest.fixture
+def recipe(tmp_path, monkeypatch):
+    """Data sets of two utterances; a teacher of four steps; commands are recorded."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("tr", "dev", "eval1"):
+        text = {f"{name}1": "a", f"{name}2": "b"}
+        data_dir.write_table(tmp_path / "dump/raw" / name / "text", text)
+    data_dir.write_text(
+        tmp_path / "exp/t/config.yaml", yaml.dump({"tts_conf": {"diffusion_steps": 4}})
+    )
+    commands = []
+    monkeypatch.setattr(plugin_steps, "run_shown", commands.append)
+    monkeypatch.setattr(
+        plugin_steps,
+        "run_jobs",
+        lambda jobs, bar, single: [
+            commands.append(jobs[0].command),
+            data_dir.write_text(jobs[0].log, ""),
+            bar.bar.close(),
+        ],
+    )
+    return commands
+
+
+def value(command, option):
+    return command[command.index(option) + 1]
+
+
+def write_durations(directory, *names):
+    for name in names:
+        lines = {f"{name}1": "1 2", f"{name}2": "3 4"}
+        data_dir.write_table(directory / name / "durations", lines)
+
+
+def test_durations_are_learned_once(recipe, tmp_path):
+    o = options("--durations", "learned", "--fs", "22050", "--align_args", "--seed 3")
+    assert o.teacher_dumpdir == "dump/durations"
+    plugin_steps.learn_durations(o)
+    (command,) = recipe
+    assert command[1:3] == ["-m", "espnet_prodiff.bin.align"]
+    assert value(command, "--train_dir") == "dump/raw/tr"
+    at = command.index("--data_dirs")
+    assert command[at + 1 : at + 3] == ["dump/raw/dev", "dump/raw/eval1"]
+    assert value(command, "--fs") == "22050"
+    assert command[-2:] == ["--seed", "3"]
+    write_durations(tmp_path / "dump/durations", "tr", "dev", "eval1")
+    plugin_steps.learn_durations(o)
+    assert len(recipe) == 1
+    data_dir.write_table(tmp_path / "dump/raw/eval1/text", {"eval1": "x", "new": "y"})
+    plugin_steps.learn_durations(o)
+    assert len(recipe) == 2
+
+
+def test_given_durations_have_to_be_complete(recipe, tmp_path):
+    o = options("--durations", "given", "--teacher_dumpdir", "mfa")
+    write_durations(tmp_path / "mfa", "tr", "dev")
+    plugin_steps.learn_durations(o)  # test sets need none
+    data_dir.write_table(tmp_path / "mfa/dev/durations", {"dev1": "1 2"})
+    message = r"mfa/<set>/durations lacks 1 utterances, first dev/dev2.*learned"
+    with pytest.raises(RecipeError, match=message):
+        plugin_steps.learn_durations(o)
+    plugin_steps.learn_durations(options())
+    assert recipe == []
+
+
+def test_each_student_is_the_next_ones_teacher(recipe, tmp_path):
+    plugin_steps.distill(options(*CHAIN, "--ngpu", "0", "--distill_args", "--seed 1"))
+    two, one = recipe
+    assert value(two, "--teacher_model_file") == "exp/t/valid.loss.best.pth"
+    assert value(one, "--teacher_model_file") == "exp/t_steps2/valid.loss.best.pth"
+    assert [value(c, "--num_steps") for c in recipe] == ["2", "1"]
+    assert {value(c, "--output_prefix") for c in recipe} == {"exp/t"}
+    assert one[-2:] == ["--seed", "1"]
+    assert not list(tmp_path.glob("exp/*/distill.log"))
+
+
+def test_stage_8_decodes_teacher_undistilled_and_students(recipe):
+    found = plugin_steps.systems(options(*CHAIN))
+    assert {k: (s.tts_exp, s.inference_tag) for k, s in found.items()} == {
+        "teacher, 4 steps": ("exp/t", "inference_valid.loss.best"),
+        "teacher, 2 steps": ("exp/t", "inference_num_steps2_valid.loss.best"),
+        "teacher, 1 step": ("exp/t", "inference_num_steps1_valid.loss.best"),
+        "student, 2 steps": ("exp/t_steps2", "inference_num_steps2_valid.loss.best"),
+        "student, 1 step": ("exp/t_steps1", "inference_num_steps1_valid.loss.best"),
+    }
+    assert list(plugin_steps.systems(options())) == ["model, 4 steps"]
+    assert plugin_steps.last_student(options(*CHAIN)).tts_exp == "exp/t_steps1"
+
+
+def test_the_evaluation_is_told_of_every_system(recipe):
+    o = options("--distill_steps", "2", *CHAIN[2:], "--durations", "learned")
+    plugin_steps.evaluate(o)
+    (command,) = recipe
+    assert value(command, "--output_dir") == "exp/t_steps2/results"
+    assert value(command, "--durations") == "dump/durations/eval1/durations"
+    pairs = list(zip(command, command[1:], strict=False))
+    systems = [b for a, b in pairs if a == "--system"]
+    assert systems[2] == (
+        "student, 2 steps=exp/t_steps2/inference_num_steps2_valid.loss.best/eval1"
+    )
+    assert [b for a, b in pairs if a == "--model"] == [
+        "teacher, 4 steps=exp/t/valid.loss.best.pth:4",
+        "teacher, 2 steps=exp/t/valid.loss.best.pth:2",
+        "student, 2 steps=exp/t_steps2/valid.loss.best.pth:2",
+    ]
+
+
+def test_decoding_jobs_are_joined_sorted(tmp_path):
+    parts = [tmp_path / "log" / f"output.{n}" for n in (1, 2)]
+    for part, utterances in zip(parts, (["c", "a"], ["b"]), strict=True):
+        write = data_dir.write_table
+        write(part / "norm" / "feats.scp", {u: f"{part}/{u}.npy" for u in utterances})
+        write(part / "durations" / "durations", {u: "1 2" for u in utterances})
+        write(part / "speed" / "speed", {u: "1 2 3" for u in utterances})
+        for u in utterances:
+            data_dir.write_text(part / "wav" / f"{u}.wav", u)
+    stages_decode.merge(tmp_path, parts)
+    assert list(data_dir.read_table(tmp_path / "norm/feats.scp")) == ["a", "b", "c"]
+    assert data_dir.read_table(tmp_path / "wav/wav.scp") == {
+        u: f"{tmp_path}/wav/{u}.wav" for u in "abc"
+    }
+    assert (tmp_path / "wav/b.wav").read_text() == "b"
+    assert list(data_dir.read_table(tmp_path / "durations")) == ["a", "b", "c"]
+    assert (parts[0] / "speed/speed").exists()
+    assert not (parts[0] / "wav").exists()
+
+
+def test_what_cannot_be_done_is_refused(recipe):
+    with pytest.raises(RecipeError, match="exp/t/valid.loss.best.pth does not exist"):
+        stages_decode.decode(options())
+    with pytest.raises(RecipeError, match="--num_nodes is 2.*set ESPNET_ROOT"):
+        stages_train.train(options("--num_nodes", "2"))
