@@ -18,14 +18,13 @@ import yaml
 
 from espnet_prodiff.diffusion import halving_plan
 from espnet_prodiff.integration.base_config import read_config
+from espnet_prodiff.integration.task import DiffusionTTSTask
 from espnet_prodiff.integration.teacher import Teacher
 
 BEST = "valid.loss.best.pth"
 
 # What a phase decides for itself; everything else comes from the teacher's config.
-_OWN = {"output_dir", "init_param", "resume", "config"}
-# What ESPnet fills in for one process and one run.
-_RUN_STATE = {"version", "local_rank", "dist_rank", "dist_world_size", "distributed"}
+_OWN = {"output_dir", "init_param", "resume", "config", "local_rank"}
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -84,13 +83,12 @@ def phase_config(
         config: Training config of the phase, without ``base``.
         num_steps: Steps of the student.
     """
+    known = {action.dest for action in DiffusionTTSTask.get_parser()._actions}
     inherited = {
         key: value
         for key, value in teacher.config.items()
-        if key not in _OWN | _RUN_STATE and not key.startswith("dist_")
+        if key in known - _OWN and not key.startswith("dist_")
     }
-    if isinstance(inherited["token_list"], list):
-        inherited["token_list"] = list(inherited["token_list"])
     merged = inherited | config
     # The student has the teacher's network, whatever the phase's config says of it.
     merged["tts"] = teacher.config["tts"]

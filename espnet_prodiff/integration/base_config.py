@@ -15,7 +15,8 @@ def read_config(path: str | Path) -> dict[str, Any]:
     """Read a training config with everything that it takes over from its base.
 
     ``base: other.yaml`` names a config relative to the file itself. Mappings such as
-    tts_conf are merged key by key; every other value replaces that of the base.
+    tts_conf are merged key by key, unless what they configure is another than in the
+    base (another ``scheduler``, say); every other value replaces that of the base.
 
     Raises:
         FileNotFoundError: If the file or a base does not exist.
@@ -34,11 +35,18 @@ def read_config(path: str | Path) -> dict[str, Any]:
         current = None if base is None else current.parent / base
     merged: dict[str, Any] = {}
     for config in reversed(configs):
-        for key, value in config.items():
-            inherited = merged.get(key)
-            if isinstance(value, dict) and isinstance(inherited, dict):
-                value = inherited | value
-            merged[key] = value
+        merged = _laid_over(merged, config)
+    return merged
+
+
+def _laid_over(base: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in config.items():
+        owner = key.removesuffix("_conf")
+        same_owner = config.get(owner, base.get(owner)) == base.get(owner)
+        if isinstance(value, dict) and isinstance(base.get(key), dict) and same_owner:
+            value = base[key] | value
+        merged[key] = value
     return merged
 
 

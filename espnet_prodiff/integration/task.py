@@ -25,6 +25,7 @@ from espnet_prodiff.integration.checkpoint import (
 )
 from espnet_prodiff.integration.ema import WeightAverage
 from espnet_prodiff.integration.files import ConfigError, read_yaml
+from espnet_prodiff.integration.memory import keep_freed_memory
 from espnet_prodiff.integration.registry import CLASSES, register
 from espnet_prodiff.integration.teacher import (
     DISTANCES,
@@ -137,6 +138,7 @@ class DiffusionTTSTask(TTSTask):
             refuse_changed_model(output_dir, args)
             if args.teacher_model_file is not None and not args.collect_stats:
                 keep_teacher(output_dir, Teacher(args.teacher_model_file))
+        keep_freed_memory()
         with atomic_torch_save(), safe_torch_load():
             super().main_worker(args)
 

@@ -66,9 +66,12 @@ class Teacher:
         if self._tts is None:
             from espnet_prodiff.integration.task import DiffusionTTSTask
 
-            model, _ = DiffusionTTSTask.build_model_from_file(
-                self.config_file, self.model_file
-            )
+            # Building a model draws random weights; the student's noise must not
+            # depend on when that happens, or a resumed phase would differ.
+            with torch.random.fork_rng(devices=[]):
+                model, _ = DiffusionTTSTask.build_model_from_file(
+                    self.config_file, self.model_file
+                )
             self._tts = model.tts.eval().requires_grad_(False)
             logging.info(f"Loaded the teacher {self.model_file}")
         return self._tts.to(device)

@@ -23,6 +23,15 @@ def test_differences_are_laid_over_the_base(tmp_path):
         assert plain is None
 
 
+def test_options_of_another_choice_are_not_inherited(tmp_path):
+    write(tmp_path / "a.yaml", scheduler="noamlr", scheduler_conf=dict(warmup=3))
+    other = dict(scheduler="onecyclelr", scheduler_conf=dict(steps=5))
+    assert read_config(write(tmp_path / "b.yaml", base="a.yaml", **other)) == other
+    same = dict(scheduler="noamlr", scheduler_conf=dict(size=5))
+    merged = read_config(write(tmp_path / "c.yaml", base="a.yaml", **same))
+    assert merged["scheduler_conf"] == dict(warmup=3, size=5)
+
+
 def test_wrong_bases_are_refused(tmp_path):
     circle = write(tmp_path / "a.yaml", base="b.yaml")
     write(tmp_path / "b.yaml", base="a.yaml")

@@ -8,6 +8,7 @@ import soundfile as sf
 
 from espnet_prodiff.bin import tts_train
 from espnet_prodiff.integration.data_checks import DataError
+from espnet_prodiff.integration.task import DiffusionTTSTask
 from tests.integration.conftest import TEACHER
 from tests.integration.corpus import FS, collect_stats, train, train_options
 
@@ -71,10 +72,13 @@ def test_wrong_audio(spoiled, audio, message):
         collect_stats(spoiled, TEACHER)
 
 
-def test_text_without_tokens(spoiled):
-    replace_line(spoiled / "text", "u4", "u4  ")
+def test_text_without_tokens(corpus):
+    args = tts_train.get_parser().parse_args(
+        ["--token_list", f"{corpus}/tokens.txt", "--token_type", "char"]
+    )
+    preprocess = DiffusionTTSTask.build_preprocess_fn(args, train=False)
     with pytest.raises(DataError, match="utterance u4: its text '' has no tokens"):
-        collect_stats(spoiled, TEACHER)
+        preprocess("u4", dict(text=""))
 
 
 def test_unknown_symbols_are_named_with_their_position(spoiled, caplog):

@@ -90,7 +90,7 @@ def test_a_changed_model_is_refused_before_anything_is_touched(corpus, teacher_c
 
 def test_divergence_is_an_error(corpus, tmp_path):
     with pytest.raises(RuntimeError, match="training diverged"):
-        train(corpus, TEACHER, tmp_path / "nan", "--optim_conf", "lr=1e38")
+        train(corpus, TEACHER, tmp_path / "nan", "--optim_conf", "lr=1.0e+20")
 
 
 def test_builtin_configuration_of_espnet_trains_unchanged(corpus, tmp_path):
@@ -156,7 +156,7 @@ def test_builtin_configuration_of_espnet_trains_unchanged(corpus, tmp_path):
         exp = tmp_path / given
         changed = {**read_config(exp), "tts": wanted}
         (exp / "config.yaml").write_text(yaml.safe_dump(changed))
-        with pytest.raises((ValueError, TypeError), match=message):
+        with pytest.raises((RuntimeError, TypeError), match=message):
             DiffusionTTSTask.build_model_from_file(None, exp / "valid.loss.best.pth")
 
 
