@@ -1,6 +1,7 @@
 """ESPNET_ROOT: the stages in ESPnet's own tts.sh."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -88,8 +89,12 @@ def test_tts_sh_and_the_python_driver_leave_the_same(tmp_path, kind):
     words += ["--nj", "2", "--use_sid", "true", "--local_data_opts"]
     words += ["--num_utts 24 --num_voices 2"]
     ours, theirs = (make_recipe(tmp_path / n) for n in ("ours", "theirs"))
-    for directory, root in ((ours, ""), (theirs, os.environ["ESPNET_ROOT"])):
-        out = run_recipe(directory, *words, checkout=root)
-        assert out.endswith("\n0"), out
+    out = run_recipe(ours, *words)
+    assert out.endswith("\n0"), out
+    # The same corpus for both: espeak-ng's voices with breath are never twice the same.
+    for name in ("downloads", "data"):
+        shutil.copytree(ours / name, theirs / name)
+    out = run_recipe(theirs, *words, checkout=os.environ["ESPNET_ROOT"])
+    assert out.endswith("\n0"), out
     assert len(names(ours)) > 100
     assert compare(ours, theirs) == []

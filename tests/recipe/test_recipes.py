@@ -1,0 +1,55 @@
+"""The run.sh files: their options are known and the files that they name exist."""
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from espnet_prodiff.integration.base_config import read_config
+from espnet_prodiff.recipe.command_line import parse
+from espnet_prodiff.recipe.naming import resolve
+
+RECIPES = Path(__file__).parents[2] / "egs2_recipe"
+
+
+def options_of(recipe, tmp_path, *more):
+    """The options that a run.sh passes on, as its python3 receives them."""
+    fake = tmp_path / "python3"
+    fake.write_text('#!/bin/sh\nshift 2\nfor w in "$@"; do printf "%s\\0" "$w"; done\n')
+    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
+    environment = dict(
+        os.environ,
+        PATH=f"{tmp_path}:{os.environ['PATH']}",
+        PHONEMIZER_ESPEAK_LIBRARY="set",
+        ESPEAK_DATA_PATH="set",
+        ESPNET_ROOT="",
+    )
+    script = RECIPES / recipe / "tts1" / "run.sh"
+    out = subprocess.run(
+        [script, *more], env=environment, capture_output=True, text=True, check=True
+    )
+    return resolve(parse(out.stdout.split("\0")[:-1]))
+
+
+@pytest.mark.parametrize("recipe", ["mini", "ljspeech", "vctk"])
+def test_a_recipe_names_files_that_exist(recipe, tmp_path):
+    o = options_of(recipe, tmp_path, "--nj", "7")
+    directory = RECIPES / recipe / "tts1"
+    for name in (o.train_config, o.distill_config):
+        assert "max_epoch" in read_config(str(directory / name))
+    assert (directory / o.inference_config).exists()
+    assert o.nj == 7
+    assert o.durations == "learned"
+    assert o.distill_steps == "2"
+    assert not o.skip_packing
+    assert o.srctexts == "data/tr_no_dev/text"
+
+
+def test_the_multi_speaker_recipe_has_room_for_every_speaker(tmp_path):
+    o = options_of("vctk", tmp_path)
+    config = read_config(str(RECIPES / "vctk" / "tts1" / o.train_config))
+    assert o.use_sid
+    assert config["tts_conf"]["spks"] == 110  # 109 and the unknown one
+    assert (o.sampling_rate, o.n_shift, o.win_length) == (24000, 300, "1200")
