@@ -60,7 +60,10 @@ def remove_utterances(path: Path, utts: set[str]) -> None:
     for file in sorted(path.iterdir()):
         if file.name.startswith(".") or not file.is_file() or file.name == "spk2utt":
             continue
-        old = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        try:
+            old = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        except UnicodeDecodeError:  # audio that lies there
+            continue
         new = [line for line in old if line.partition(" ")[0].strip() not in utts]
         if len(new) < len(old):
             _replace(file, "".join(new))

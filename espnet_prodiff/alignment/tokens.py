@@ -90,7 +90,8 @@ class Tokenizer:
         Raises:
             AlignmentError: A token is not in the token list.
         """
-        tokens = self._split(self._clean(text))
+        cleaned = self._clean(text)
+        tokens = self._split(cleaned) if cleaned.strip() else []
         unknown = [
             f"{token!r} at position {position + 1} of {len(tokens)}"
             for position, token in enumerate(tokens)

@@ -21,6 +21,8 @@ _EVENT_END_OF_LIST, _EVENT_PHONEME = 0, 7
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 # Below full scale: the loudest variants clip at espeak's own default of 100.
 VOLUME = 60
+# Pauses are digital silence; a sound is above this, out of 32,768.
+_LINK_LEVEL = 50
 
 
 class _EventId(ctypes.Union):
@@ -153,24 +155,27 @@ class Espeak:
         samples = np.frombuffer(b"".join(self._chunks), dtype=np.int16)
         if len(samples) == 0 or not self._starts:
             raise RuntimeError(f"libespeak-ng spoke nothing for {text!r}")
-        return samples, _phone_ends(self._starts, len(samples))
+        return samples, _phone_ends(self._starts, samples)
 
 
 def _phone_ends(
-    starts: list[tuple[int, str]], num_samples: int
+    starts: list[tuple[int, str]], samples: np.ndarray
 ) -> list[tuple[str, int]]:
     """Turn the events (a phone's start, in samples) into (name, end in samples).
 
-    Neighbouring pauses become one; a phone of no length is kept out.
+    An unnamed event is a pause if it is silent; else it is the glide that links two
+    vowels, and belongs to the phone before it. Neighbouring pauses become one.
     """
     phones: list[tuple[str, int]] = []
     starts = [(0, SILENCE), *starts]
-    ends = [start for start, _ in starts[1:]] + [num_samples]
+    ends = [start for start, _ in starts[1:]] + [len(samples)]
     for (start, name), end in zip(starts, ends, strict=True):
-        end = min(end, num_samples)
+        end = min(end, len(samples))
         if end <= start:
             continue
-        if name == SILENCE and phones and phones[-1][0] == SILENCE:
-            phones.pop()
+        if name == SILENCE and phones:
+            is_link = np.median(np.abs(samples[start:end].astype(int))) > _LINK_LEVEL
+            if is_link or phones[-1][0] == SILENCE:
+                name = phones.pop()[0]
         phones.append((name, end))
     return phones
