@@ -32,6 +32,7 @@ from espnet_prodiff.integration.teacher import (
     DistillationObjective,
     Teacher,
 )
+from espnet_prodiff.integration.text import prepare_espeak
 from espnet_prodiff.integration.trainer import DiffusionTrainer
 from espnet_prodiff.prodiff.prodiff import CHECKPOINT_FORMAT
 
@@ -89,6 +90,11 @@ class DiffusionTTSTask(TTSTask):
             raise ConfigError(
                 f"teacher_model_file is for {', '.join(CLASSES)}, not for {args.tts}"
             )
+        if not ours and "espnet_prodiff" in args.tts_conf:
+            raise ConfigError(
+                f"this config is of a model of espnet_prodiff, which is not {args.tts}: "
+                f"set tts to one of {', '.join(CLASSES)}"
+            )
         teacher = None if teacher_file is None else Teacher(teacher_file)
         if ours:
             # Written to config.yaml, where it tells our models from ESPnet's built-in.
@@ -121,6 +127,7 @@ class DiffusionTTSTask(TTSTask):
         cls, args: argparse.Namespace, train: bool
     ) -> Callable | None:
         """ESPnet's preprocessor, which checks every utterance and names a bad one."""
+        prepare_espeak(args.g2p)
         preprocess = super().build_preprocess_fn(args, train)
         if preprocess is None:
             return None

@@ -125,9 +125,9 @@ def fetch_model(o: Options) -> Options:
     Returns:
         Options that decode it.
     """
-    from espnet_model_zoo.downloader import ModelDownloader
+    from espnet_prodiff.integration import archive
 
-    found = ModelDownloader().download_and_unpack(o.download_model)
+    found = archive.fetch_model(o.download_model)
     exp = Path(o.expdir) / o.download_model
     exp.mkdir(parents=True, exist_ok=True)
     data_dir.write_text(exp / "config.txt", f"{found}\n")

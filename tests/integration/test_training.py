@@ -151,12 +151,12 @@ def test_builtin_configuration_of_espnet_trains_unchanged(corpus, tmp_path):
     # The built-in's checkpoint under our key, and ours under the built-in's.
     for given, wanted, message in (
         ("prodiff_builtin", "prodiff", "tts: prodiff_builtin"),
-        ("prodiff", "prodiff_builtin", "espnet_prodiff"),
+        ("prodiff", "prodiff_builtin", "set tts to one of prodiff"),
     ):
         exp = tmp_path / given
         changed = {**read_config(exp), "tts": wanted}
         (exp / "config.yaml").write_text(yaml.safe_dump(changed))
-        with pytest.raises((RuntimeError, TypeError), match=message):
+        with pytest.raises((RuntimeError, ConfigError), match=message):
             DiffusionTTSTask.build_model_from_file(None, exp / "valid.loss.best.pth")
 
 
