@@ -1,0 +1,30 @@
+# Each target sets up what it needs in .venv; nothing else has to be installed but
+# Python 3.10-3.12 with venv and a C compiler (pyworld has no wheels).
+PYTHON ?= python3
+VENV ?= .venv
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+# espnet 202511 pulls in ci_sdr, whose metadata pip 26 refuses.
+PIP_VERSION = pip<26
+RECIPE = egs2_recipe/mini/tts1
+
+.PHONY: mini test lint clean
+
+mini: $(VENV)/.espeak ## Train, distil, speak and evaluate on the embedded corpus
+	cd $(RECIPE) && ./run.sh
+
+test: $(VENV)/.test ## Lint and run every test
+	$(MAKE) lint
+	python -m pytest -q tests
+
+lint: $(VENV)/.test
+	ruff check .
+	ruff format --check .
+
+$(VENV)/.espeak $(VENV)/.test: $(VENV)/.%: setup.py
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	python -m pip install -q "$(PIP_VERSION)"
+	python -m pip install -q -e ".[$*]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(RECIPE)/data $(RECIPE)/dump $(RECIPE)/exp $(RECIPE)/downloads
