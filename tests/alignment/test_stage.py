@@ -21,15 +21,14 @@ def options(folder, **changes):
         output_dir=folder / "out",
         token_list=folder / "tokens.txt",
         mel=MEL,
-        num_updates=60,
-        lr=5e-3,
+        num_updates=20,
     )
     return AlignmentOptions(**{**defaults, **changes})
 
 
 @pytest.fixture
 def folder(tmp_path):
-    tone_corpus(tmp_path / "tr", num_utts=12)
+    tone_corpus(tmp_path / "tr", num_utts=24)
     tone_corpus(tmp_path / "dev", num_utts=4, seed=1)
     return tmp_path
 
@@ -43,8 +42,9 @@ def durations(path):
 
 
 def test_files_silence_and_repetition(folder, capsys):
-    run(options(folder))
+    run(options(folder, num_updates=150))
     for name in ("tr", "dev"):
+        truth = durations(folder / name / "truth")
         found = durations(folder / "out" / name / "durations")
         texts = table(folder / name / "text")
         assert list(found) == list(texts)
@@ -52,20 +52,24 @@ def test_files_silence_and_repetition(folder, capsys):
             samples = soundfile.info(folder / name / f"{utt}.wav").frames
             assert len(values) == len(texts[utt].split()) + 1
             assert sum(values) == samples // 256 + 1 and min(values) >= 1
-            assert 9 <= values[-1] <= 12  # the ten hops of silence, and the last frame
-            assert values[0] >= 13  # its own tone and six hops before it
+            assert abs(values[-1] - truth[utt][-1]) <= 2  # the silence at the end
+        if name == "tr":  # the other set is too small to measure
+            errors = [np.cumsum(found[u]) - np.cumsum(truth[u]) for u in found]
+            assert np.median(np.abs(np.concatenate(errors))) <= 1
+            first = [abs(error[0]) for error in errors]  # with the silence before
+            assert np.median(first) <= 2
     images = sorted(p.name for p in (folder / "out" / "images").iterdir())
     assert "loss.png" in images and "tr_s-00.png" in images
     stamp = (folder / "out" / "aligner.pth").stat().st_mtime_ns
     first = (folder / "out" / "dev" / "durations").read_bytes()
     capsys.readouterr()
-    run(options(folder))
+    run(options(folder, num_updates=150))
     assert "nothing to do" in capsys.readouterr().out
     (folder / "out" / "dev" / "durations").unlink()
-    run(options(folder))  # the model is kept, the set is made again
+    run(options(folder, num_updates=150))  # the model is kept, the set is made again
     assert (folder / "out" / "aligner.pth").stat().st_mtime_ns == stamp
     assert (folder / "out" / "dev" / "durations").read_bytes() == first
-    run(options(folder, output_dir=folder / "again"))
+    run(options(folder, num_updates=150, output_dir=folder / "again"))
     assert (folder / "again" / "dev" / "durations").read_bytes() == first
     run(options(folder, seed=1))  # other options: another model
     assert (folder / "out" / "aligner.pth").stat().st_mtime_ns != stamp
@@ -94,7 +98,8 @@ def test_unalignable_utterances_are_named_and_left_out(folder, caplog):
         for file in ("wav.scp", "text", "utt2spk", "spk2utt"):
             assert utt not in (folder / "tr" / file).read_text()
             assert utt in (folder / "tr" / ".backup" / file).read_text()
-    assert len(durations(folder / "out" / "tr" / "durations")) == 9
+        assert (folder / "tr" / f"{utt}.wav").is_file()
+    assert len(durations(folder / "out" / "tr" / "durations")) == 21
     caplog.clear()
     run(options(folder))
     assert caplog.text == ""
@@ -170,7 +175,7 @@ def test_command_line(folder, capsys):
     base += ["--token_list", str(folder / "tokens.txt"), "--cleaner", "none"]
     base += ["--g2p", "none", "--win_length", "null", "--num_updates", "2"]
     align.main([*base, "--fs", "16000"])
-    assert len(durations(folder / "out" / "tr" / "durations")) == 12
+    assert len(durations(folder / "out" / "tr" / "durations")) == 24
     with pytest.raises(SystemExit, match="expected 22050 Hz"):
         align.main(base)
     with pytest.raises(SystemExit):
