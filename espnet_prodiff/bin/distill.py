@@ -9,7 +9,6 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -103,31 +102,30 @@ def phase_config(
 def train_phase(
     config: dict[str, Any], output_dir: Path, ngpu: int, train_args: Sequence[str]
 ) -> None:
-    """Run one phase as an ordinary stage-7 training, through ESPnet's launcher.
+    """Run one phase as an ordinary stage-7 training.
 
     Raises:
         SystemExit: If the training failed; what it finished can be resumed.
     """
     output_dir.mkdir(parents=True, exist_ok=True)
-    python = [sys.executable, "-m", "espnet_prodiff", "-m"]
-    log = output_dir / "train.log"
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
-        yaml.safe_dump(config, file, sort_keys=False, allow_unicode=True)
-        file.flush()
-        command = [
-            *python,
-            "espnet2.bin.tts_train",
-            *("--config", file.name),
-            *("--output_dir", str(output_dir)),
-            *("--ngpu", str(ngpu)),
-            *("--multiprocessing_distributed", "true"),
-            *train_args,
-        ]
-        environment = {**os.environ, "PYTHONUTF8": "1"}
-        with log.open("a", encoding="utf-8") as stream:
-            finished = subprocess.run(
-                command, stdout=stream, stderr=subprocess.STDOUT, env=environment
-            )
+    config_file, log = output_dir / "phase.yaml", output_dir / "train.log"
+    temporary = config_file.with_suffix(".tmp")
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(config_file)
+    command = [
+        *(sys.executable, "-m", "espnet_prodiff", "-m", "espnet2.bin.tts_train"),
+        *("--config", str(config_file)),
+        *("--output_dir", str(output_dir)),
+        *("--ngpu", str(ngpu)),
+        *("--multiprocessing_distributed", "true"),
+        *train_args,
+    ]
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+    with log.open("a", encoding="utf-8") as stream:
+        finished = subprocess.run(
+            command, stdout=stream, stderr=subprocess.STDOUT, env=environment
+        )
     if finished.returncode != 0:
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
         sys.exit(

@@ -92,7 +92,7 @@ class DiffusionTTSTask(TTSTask):
             )
         if not ours and "espnet_prodiff" in args.tts_conf:
             raise ConfigError(
-                f"this config is of a model of espnet_prodiff, which is not {args.tts}: "
+                f"this config is of a model of espnet_prodiff, not of {args.tts}: "
                 f"set tts to one of {', '.join(CLASSES)}"
             )
         teacher = None if teacher_file is None else Teacher(teacher_file)

@@ -42,12 +42,22 @@ def l1_ssim_error(prediction: Tensor, target: Tensor, mask: Tensor | None) -> Te
 
 
 def _window_means(maps: Tensor) -> Tensor:
-    """Means under a Gaussian window of 11 x 11, zeros outside, (B, K, n_mels, L)."""
-    offsets = torch.arange(11, device=maps.device, dtype=maps.dtype) - 5
+    """Means under a Gaussian window of 11 x 11, zeros outside, (B, K, n_mels, L).
+
+    The window is separable: a product with a banded matrix along the bins and a sum of
+    shifted maps along the frames, several times faster than convolutions of one
+    channel.
+    """
+    bins, frames = maps.shape[-2:]
+    offsets = torch.arange(-5, 6, device=maps.device, dtype=maps.dtype)
     window = torch.exp(-(offsets**2) / (2 * 1.5**2))
     window = window / window.sum()
-    batch, kinds, bins, frames = maps.shape
-    maps = maps.reshape(batch * kinds, 1, bins, frames)
-    maps = F.conv2d(maps, window.view(1, 1, 11, 1), padding=(5, 0))
-    maps = F.conv2d(maps, window.view(1, 1, 1, 11), padding=(0, 5))
-    return maps.view(batch, kinds, bins, frames)
+    padded = F.pad(maps, (5, 5))
+    along_frames = sum(
+        weight * padded[..., shift : shift + frames]
+        for shift, weight in enumerate(window)
+    )
+    index = torch.arange(bins, device=maps.device)
+    distance = (index[:, None] - index).abs()
+    band = torch.where(distance <= 5, window[(distance + 5).clamp(max=10)], 0.0)
+    return band @ along_frames
