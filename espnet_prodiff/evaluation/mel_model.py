@@ -1,0 +1,182 @@
+"""Draw normalised mels from a model, with the recording's durations."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from espnet_prodiff.evaluation.files import EvaluationError
+
+VARIANCES = ("predicted", "true")
+"""Where pitch and energy come from: the model, or the recording."""
+
+
+@dataclass(frozen=True)
+class MelInputs:
+    """One utterance as a model takes it.
+
+    Attributes:
+        utt: Its name.
+        text: Token ids without eos (T_text,).
+        speech: The recording (T_wav,), float32.
+        durations: Frames per token and eos (T_text + 1,).
+        extras: ``sids`` (1,), ``lids`` (1,), ``spembs`` (D,), as the model needs them.
+    """
+
+    utt: str
+    text: Tensor
+    speech: Tensor
+    durations: Tensor
+    extras: dict[str, Tensor]
+
+
+class MelModel:
+    """A text-to-mel model of ESPnet that takes durations, at one number of steps.
+
+    Ours draws an utterance's noise from the seed alone, so two models with the same
+    seed start from the same noise. Any other model is seeded through torch's global
+    generator, and its number of steps is its own.
+    """
+
+    def __init__(self, model: Any, name: str, num_steps: int | None = None) -> None:
+        """Wrap a model.
+
+        Args:
+            model: An ``ESPnetTTSModel`` in eval mode.
+            name: For messages.
+            num_steps: Sampling steps; None is the model's own number.
+
+        Raises:
+            EvaluationError: The model takes no durations or has no mel, or its number
+                of steps cannot be changed.
+        """
+        self.name, self.model, self.tts = name, model, model.tts
+        self.shares_noise = hasattr(self.tts, "inference_batch")
+        if model.feats_extract is None or not hasattr(self.tts, "duration_predictor"):
+            raise EvaluationError(
+                f"Model {name!r}: {type(self.tts).__name__} makes no mel from given "
+                "durations; its waveforms can be scored with --system."
+            )
+        if num_steps is not None and not self.shares_noise:
+            raise EvaluationError(
+                f"Model {name!r}: the number of steps of {type(self.tts).__name__} "
+                "is fixed in training; leave ':num_steps' out."
+            )
+        self.num_steps = num_steps
+
+    @torch.no_grad()
+    def recorded_mel(self, inputs: MelInputs) -> Tensor:
+        """Return the recording's normalised mel (T, n_mels).
+
+        Raises:
+            EvaluationError: The durations do not sum to its number of frames.
+        """
+        mel = self.model.feats_extract(inputs.speech[None])[0]
+        if self.model.normalize is not None:
+            mel = self.model.normalize(mel.clone())[0]
+        frames = int(inputs.durations.sum())
+        if frames != mel.shape[1]:
+            raise EvaluationError(
+                f"Utterance {inputs.utt}: its durations sum to {frames} frames, its "
+                f"recording has {mel.shape[1]}: were they made for this hop length?"
+            )
+        return mel[0]
+
+    @torch.no_grad()
+    def denormalise(self, mel: Tensor) -> Tensor:
+        """Return the log-mel (T, n_mels) that a normalised one stands for."""
+        if self.model.normalize is None:
+            return mel
+        return self.model.normalize.inverse(mel.clone()[None])[0][0]
+
+    def same_features(self, other: "MelModel") -> bool:
+        """Whether the normalised mels of two models can be compared."""
+        mine, theirs = (
+            (
+                m.model.feats_extract.get_parameters(),
+                {} if m.model.normalize is None else m.model.normalize.state_dict(),
+            )
+            for m in (self, other)
+        )
+        return (
+            mine[0] == theirs[0]
+            and mine[1].keys() == theirs[1].keys()
+            and all(torch.allclose(mine[1][k], theirs[1][k]) for k in mine[1])
+        )
+
+    @torch.no_grad()
+    def true_variance(self, inputs: MelInputs) -> dict[str, Tensor]:
+        """Extract pitch and energy per token (T_text + 1, 1), normalised."""
+        found = {}
+        frames = inputs.durations.sum()[None]
+        for name in ("pitch", "energy"):
+            extract = getattr(self.model, f"{name}_extract")
+            if extract is None:
+                raise EvaluationError(
+                    f"Model {self.name!r} extracts no {name}: score it with predicted "
+                    "pitch and energy."
+                )
+            values = extract(
+                inputs.speech[None],
+                feats_lengths=frames,
+                durations=inputs.durations[None],
+            )[0]
+            normalize = getattr(self.model, f"{name}_normalize")
+            values = values if normalize is None else normalize(values)[0]
+            found[name] = values[0]
+        return found
+
+    @torch.no_grad()
+    def draw(
+        self,
+        inputs: MelInputs,
+        seeds: list[int],
+        variance: str = "predicted",
+        **options: Any,
+    ) -> np.ndarray:
+        """Generate an utterance once per seed with its true durations.
+
+        Args:
+            inputs: The utterance.
+            seeds: Seeds of the noise.
+            variance: "predicted" or "true" pitch and energy.
+            **options: Further options of ``tts.inference``.
+
+        Returns:
+            Normalised mels (num_seeds, T, n_mels), float32.
+
+        Raises:
+            EvaluationError: ``variance`` is neither, or the number of durations does
+                not fit the text.
+        """
+        if variance not in VARIANCES:
+            raise EvaluationError(
+                f"variance must be one of {', '.join(VARIANCES)}, not {variance!r}."
+            )
+        if len(inputs.durations) != len(inputs.text) + 1:
+            raise EvaluationError(
+                f"Utterance {inputs.utt}: {len(inputs.durations)} durations for "
+                f"{len(inputs.text)} tokens and eos: were they made with this "
+                "token list?"
+            )
+        given = {**inputs.extras, **options}
+        if getattr(self.tts, "use_gst", False):
+            given["feats"] = self.recorded_mel(inputs)
+        if variance == "true":
+            forced = self.true_variance(inputs)
+        elif self.shares_noise:
+            forced = {}
+        else:  # the others want both: a first pass predicts them
+            free = self.tts.inference(inputs.text, **given)
+            forced = {name: free[name] for name in ("pitch", "energy")}
+        given.update(forced, durations=inputs.durations, use_teacher_forcing=True)
+        return np.stack([self._draw_one(inputs.text, s, given) for s in seeds])
+
+    def _draw_one(self, text: Tensor, seed: int, given: dict[str, Any]) -> np.ndarray:
+        if self.shares_noise:
+            given = {**given, "num_steps": self.num_steps, "seed": seed}
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return self.tts.inference(text, **given)["feat_gen"].float().cpu().numpy()
