@@ -34,7 +34,13 @@ def main() -> None:
     if not hasattr(module, "main"):
         sys.exit(f"{name} cannot be run: it has no main()")
     sys.argv = [module.__file__, *sys.argv[3:]]
-    module.main()
+    try:
+        module.main()
+    except Exception as error:
+        # Ours explain themselves; a traceback would only hide the message.
+        if type(error).__module__.startswith("espnet_prodiff."):
+            sys.exit(f"{type(error).__name__}: {error}")
+        raise
 
 
 if __name__ == "__main__":

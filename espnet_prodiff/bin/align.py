@@ -67,7 +67,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from espnet_prodiff.alignment.errors import AlignmentError
     from espnet_prodiff.alignment.features import MelConfig
     from espnet_prodiff.alignment.stage import AlignmentOptions, run
+    from espnet_prodiff.integration.memory import keep_freed_memory
 
+    keep_freed_memory()
     mel = MelConfig(**{key: args.pop(key) for key in MelConfig.__dataclass_fields__})
     args["data_dirs"] = tuple(args["data_dirs"])
     try:

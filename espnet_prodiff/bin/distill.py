@@ -136,4 +136,7 @@ def train_phase(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"distill: error: {error}")

@@ -24,6 +24,7 @@ from espnet2.tasks.tts import TTSTask
 from espnet2.utils.types import int_or_none
 from tqdm import tqdm
 
+from espnet_prodiff.integration.memory import keep_freed_memory
 from espnet_prodiff.integration.output import OutputWriter
 from espnet_prodiff.integration.text import UNKNOWN_SYMBOLS
 from espnet_prodiff.integration.text2speech import INPUTS, Text2Speech
@@ -77,6 +78,7 @@ def main(cmd: Sequence[str] | None = None) -> None:
         level=args.log_level,
         format="%(asctime)s (%(module)s:%(lineno)d) %(levelname)s: %(message)s",
     )
+    keep_freed_memory()
     try:
         failed = speak_all(args)
     except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:

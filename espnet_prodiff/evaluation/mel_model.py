@@ -169,7 +169,8 @@ class MelModel:
         elif self.shares_noise:
             forced = {}
         else:  # the others want both: a first pass predicts them
-            free = self.tts.inference(inputs.text, **given)
+            with torch.random.fork_rng():
+                free = self.tts.inference(inputs.text, **given)
             forced = {name: free[name] for name in ("pitch", "energy")}
         given.update(forced, durations=inputs.durations, use_teacher_forcing=True)
         return np.stack([self._draw_one(inputs.text, s, given) for s in seeds])
