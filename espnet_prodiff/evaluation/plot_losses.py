@@ -1,0 +1,79 @@
+"""Loss curves from what ESPnet's trainer keeps in ``checkpoint.pth``."""
+
+import datetime
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from espnet_prodiff.evaluation.figures import new_figure, save
+from espnet_prodiff.evaluation.files import EvaluationError
+
+# What the reporter's figures are made of besides plain numbers.
+REPORTER_TYPES = [
+    datetime.timedelta,
+    np.dtype,
+    np.dtypes.Float64DType,
+    np.dtypes.Float32DType,
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    np.float64(0).__reduce__()[0],
+]
+
+
+def read_losses(exp_dir: str | Path) -> dict[str, dict[int, float]]:
+    """Read the loss of every epoch.
+
+    Args:
+        exp_dir: A training's directory with ``checkpoint.pth``. It is read without
+            running any code in it.
+
+    Returns:
+        For "train" and "valid" the loss by epoch.
+
+    Raises:
+        EvaluationError: There is no such file, or it is no trainer's state.
+    """
+    path = Path(exp_dir) / "checkpoint.pth"
+    if not path.is_file():
+        raise EvaluationError(f"{path} does not exist: no loss curves without it.")
+    try:
+        with torch.serialization.safe_globals(REPORTER_TYPES):
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        stats = state["reporter"]["stats"]
+    except (RuntimeError, pickle.UnpicklingError, KeyError, TypeError) as error:
+        raise EvaluationError(f"{path} is no state of ESPnet's trainer.") from error
+    losses: dict[str, dict[int, float]] = {"train": {}, "valid": {}}
+    for epoch, parts in stats.items():
+        for name, curve in losses.items():
+            if "loss" in parts.get(name, {}):
+                curve[epoch] = float(parts[name]["loss"])
+    return losses
+
+
+def plot_losses(
+    trainings: Mapping[str, Mapping[str, Mapping[int, float]]], path: str | Path
+) -> Path:
+    """Draw training and validation loss over epochs, a panel for each training.
+
+    Args:
+        trainings: What ``read_losses`` returned, by the training's name. Losses of a
+            teacher and a student have different targets: they are not drawn together.
+        path: Where to save the PNG.
+    """
+    figure = new_figure(max(6.0, 4.6 * len(trainings)), 3.6)
+    row = figure.subplots(1, len(trainings), squeeze=False)[0]
+    for axes, (name, losses) in zip(row, trainings.items(), strict=True):
+        for part, curve in losses.items():
+            epochs = sorted(curve)
+            values = [curve[epoch] for epoch in epochs]
+            axes.plot(epochs, values, ".-", label=part)
+        if any(value > 0 for curve in losses.values() for value in curve.values()):
+            axes.set_yscale("log")
+        axes.set_title(name, fontsize="medium")
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3, which="both")
+        axes.legend()
+    row[0].set_ylabel("loss")
+    return save(figure, path)
