@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.ticker import MaxNLocator
 
 from espnet_prodiff.evaluation.figures import new_figure, save
 from espnet_prodiff.evaluation.files import EvaluationError
@@ -69,11 +70,10 @@ def plot_losses(
             epochs = sorted(curve)
             values = [curve[epoch] for epoch in epochs]
             axes.plot(epochs, values, ".-", label=part)
-        if any(value > 0 for curve in losses.values() for value in curve.values()):
-            axes.set_yscale("log")
         axes.set_title(name, fontsize="medium")
         axes.set_xlabel("epoch")
-        axes.grid(alpha=0.3, which="both")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
         axes.legend()
     row[0].set_ylabel("loss")
     return save(figure, path)

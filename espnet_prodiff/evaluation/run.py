@@ -118,18 +118,15 @@ def _durations(
 def _add_speed(
     results: Results, name: str, directory: Path, data: EvaluationSet
 ) -> None:
-    speeds = read_speed(directory)
-    if missing := [utt for utt in data if utt not in speeds]:
-        if speeds:
-            results.notes.append(
-                f"{name}: no speed of {len(missing)} utterances, first {missing[0]}"
-            )
-        return
-    audio = [speeds[utt].audio for utt in data]
-    model = [speeds[utt].model for utt in data]
-    both = [speeds[utt].model + speeds[utt].vocoder for utt in data]
-    results.rows[name]["rtf_model"] = measure_ratio(model, audio)
-    results.rows[name]["rtf"] = measure_ratio(both, audio)
+    speeds = [s for u, s in read_speed(directory).items() if u in data.recordings]
+    audio = [s.audio for s in speeds]
+    for key, seconds in (
+        ("rtf_model", [s.model for s in speeds]),
+        ("rtf", [s.model + s.vocoder for s in speeds]),
+    ):
+        figure = measure_ratio(seconds, audio)
+        if figure is not None:
+            results.rows[name][key] = figure
 
 
 def mel_inputs(
@@ -218,3 +215,5 @@ def _add(results: Results, name: str, found: dict[str, dict[str, float]]) -> Non
         figure = measure(list(by_utterance.values()))
         if figure is not None:
             row[key], values[key] = figure, by_utterance
+        elif by_utterance:
+            results.notes.append(f"{name}: {key} is not defined for any utterance")

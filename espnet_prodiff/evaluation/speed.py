@@ -24,6 +24,9 @@ class Speed:
 def read_speed(system_dir: str | Path) -> dict[str, Speed]:
     """Collect ``log/output.*/speed/speed`` under a decoded directory.
 
+    The first utterance of each file is left out where it has others: libraries load and
+    compile during it.
+
     Returns:
         Speed by utterance; empty if the decoder wrote no such file (ESPnet's own
         does not).
@@ -36,7 +39,8 @@ def read_speed(system_dir: str | Path) -> dict[str, Speed]:
     for path in sorted(Path(system_dir).glob("log/output.*/speed/speed")):
         if path.stat().st_size == 0:
             continue
-        for utt, line in read_table(path).items():
+        lines = list(read_table(path).items())
+        for utt, line in lines[1:] or lines:
             try:
                 audio, model, vocoder = (float(value) for value in line.split())
                 valid = audio > 0 and model >= 0 and vocoder >= 0

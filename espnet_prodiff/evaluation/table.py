@@ -56,7 +56,13 @@ SPEECH = (
         "total duration against the reference; above 0 is slower",
         100,
     ),
-    Column("rtf_model", "RTF, text to mel", ".3f", "seconds per second of speech"),
+    Column(
+        "rtf_model",
+        "RTF, text to mel",
+        ".3f",
+        "seconds taken per second of speech made, in total, without the first "
+        "utterance of each decoding job, which warms up",
+    ),
     Column("rtf", "RTF, text to wave", ".3f", "the same with the vocoder"),
 )
 
