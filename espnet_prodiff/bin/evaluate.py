@@ -37,7 +37,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--data_dir", type=Path, required=True, help="with wav.scp and text"
     )
     data.add_argument(
-        "--durations", type=Path, help="reference durations; --model needs them"
+        "--durations", type=Path, help="reference durations; mels need them"
     )
     data.add_argument("--spembs", type=Path, help="scp of speaker embeddings")
     data.add_argument(
@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             parser.error(f"--{option}: two have the same name")
     if not args.system and not args.model:
         parser.error("nothing to measure: pass --system or --model")
-    if args.model and not args.durations:
+    if not args.system and not args.durations:
         parser.error("--model needs --durations")
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s: %(message)s"
@@ -152,6 +152,9 @@ def run(args: argparse.Namespace) -> None:
     for name, directory in systems.items():
         evaluation.require_wavs(name, directory, data)
     speak, models, token_list = _load(args)
+    notes = []
+    if args.model and not args.durations:
+        notes.append("the models' mels were not scored: no reference durations")
     utterances: list[MelInputs] = []
     if models:
         utterances = evaluation.mel_inputs(data, speak.text_to_ids, models[0].tts)
@@ -162,7 +165,7 @@ def run(args: argparse.Namespace) -> None:
         "machine": describe_machine(),
         "command": f"`{describe_command(MODULE)}`",
     }
-    results = Results(about, {})
+    results = Results(about, {}, notes=notes)
     copied = args.output_dir / "copy_synthesis"
     if systems:
         if speak.vocoder is not None:
@@ -225,7 +228,7 @@ def _load(args: argparse.Namespace) -> tuple[Any, list["MelModel"], list[str]]:
         raise EvaluationError(f"{first} has no feature extractor of its own.")
     loaded = {first: speak.model}
     models = []
-    for name, file, num_steps in files:
+    for name, file, num_steps in files if args.durations else ():
         if file not in loaded:
             loaded[file], theirs = load_acoustic_model(None, file)
             if theirs.token_list != speak.train_args.token_list:

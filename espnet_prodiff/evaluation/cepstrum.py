@@ -10,8 +10,9 @@ makes it the RMS difference of the two smoothed log envelopes over the mel axis 
 its mean, which is what the usual ``10 / ln(10) * sqrt(2 * sum ...)`` of SPTK's
 mel-cepstra (log *amplitude*, cosine series) measures too. c_0, the level, is left out.
 
-Each envelope gets a floor 80 dB below its own loudest value, so that digital silence in
-a recording and a vocoder's residue at -90 dB count as the same silence; a gain changes
+Each envelope gets a floor 60 dB below its own loudest value. Without it the figure says
+little of speech: digital silence, and the empty band above a mel's highest frequency,
+differ from a recording by many inaudible decibels, whatever the model. A gain changes
 nothing. Frames are 5 ms apart. An utterance's MCD is the mean along the warping path.
 """
 
@@ -23,7 +24,7 @@ import pyworld
 
 NUM_CEPSTRA = 24
 FRAME_PERIOD_MS = 5.0
-FLOOR_DB = 80.0
+FLOOR_DB = 60.0
 DECIBELS = 10.0 / np.log(10.0)
 
 

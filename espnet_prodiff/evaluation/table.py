@@ -34,7 +34,7 @@ SPEECH = (
         "MCD (dB)",
         ".2f",
         "mel-cepstral distortion, c_1 to c_24 of WORLD's envelopes, mean along a "
-        "dynamic time warping path, 5 ms frames, floor 80 dB below the loudest",
+        "dynamic time warping path, 5 ms frames, floor 60 dB below the loudest",
     ),
     Column(
         "log_f0_rmse",
