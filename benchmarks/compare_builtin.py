@@ -24,9 +24,9 @@ import yaml
 from espnet2.tts.prodiff import ProDiff as Builtin
 
 from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
-from espnet_prodiff.evaluation.mel_model import VARIANCES
+from espnet_prodiff.evaluation.mel_model import VARIANCES, MelModel
 from espnet_prodiff.evaluation.mel_scores import score_models
-from espnet_prodiff.evaluation.model_inputs import load_mel_model, mel_inputs
+from espnet_prodiff.evaluation.run import mel_inputs
 from espnet_prodiff.integration.task import DiffusionTTSTask
 
 KEYS = {"ours": "prodiff", "built-in": "prodiff_builtin"}
@@ -120,8 +120,16 @@ def main() -> None:
     print("|---|---|---|---|")
     table: dict[str, dict[str, dict[str, float]]] = {}
     for (name, lr), exp in runs.items():
-        model = load_mel_model(f"{name} {lr}", exp / "valid.loss.best.pth")
-        inputs = mel_inputs(model, utterances)
+        loaded, train_args = DiffusionTTSTask.build_model_from_file(
+            None, exp / "valid.loss.best.pth"
+        )
+        model = MelModel(loaded.eval(), f"{name} {lr}")
+        preprocess = DiffusionTTSTask.build_preprocess_fn(train_args, False)
+        inputs = mel_inputs(
+            utterances,
+            lambda text, preprocess=preprocess: preprocess("", {"text": text})["text"],
+            loaded.tts,
+        )
         scores = {}
         for variance in VARIANCES:
             found = score_models([model], inputs, range(args.seeds), variance)
@@ -132,7 +140,9 @@ def main() -> None:
             flush=True,
         )
     for variance in VARIANCES:
-        best = {n: min(s[variance] for s in rates.values()) for n, rates in table.items()}
+        best = {
+            n: min(s[variance] for s in rates.values()) for n, rates in table.items()
+        }
         ratio = best["ours"] / best["built-in"]
         print(
             f"pitch and energy {variance}: ours {best['ours']:.3f}, built-in "
