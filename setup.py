@@ -23,7 +23,7 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=["espnet_prodiff", "espnet_prodiff.*"]),
     package_data={"espnet_prodiff": ["py.typed"]},
-    python_requires=">=3.10",
+    python_requires=">=3.10,<3.13",
     install_requires=[
         "espnet==202511",
         # ESPnet pins setuptools<74 and torch 2.13 wants a newer one: without this
@@ -40,8 +40,14 @@ setup(
         "resampy",
         "six",
         # Used directly.
+        "filelock",
+        "h5py",
+        "humanfriendly",
+        "kaldiio",
         "librosa",
+        "packaging",
         "pyyaml",
+        "scikit-learn",
         "scipy",
         "soundfile",
         "tqdm",

@@ -214,7 +214,9 @@ class ProDiff(Synthesis):
             batch["lengths"],
         )
         variance = duration + pitch_error + energy_error
-        loss = diffusion + self.variance_loss_weight * variance
+        loss = diffusion
+        if not self.text_side_is_frozen:  # else a constant that hides the rest
+            loss = loss + self.variance_loss_weight * variance
         stats = {
             "loss": loss.detach(),
             "diffusion_loss": diffusion.detach(),

@@ -190,7 +190,9 @@ def test_frozen_text_side_has_no_gradient_and_no_dropout():
     model.freeze_text_side()
     model.train()
     assert not model.encoder.training and model.denoiser.training
-    model(**make_batch())[0].backward()
+    loss, stats, _ = model(**make_batch())
+    torch.testing.assert_close(loss, stats["diffusion_loss"])
+    loss.backward()
     trained = {n.split(".")[0] for n, p in model.named_parameters() if p.requires_grad}
     assert trained == {"denoiser"}
     assert all(p.grad is not None for p in model.denoiser.parameters())
