@@ -1,0 +1,46 @@
+"""What the README names exists."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+README = Path("README.md").read_text(encoding="utf-8")
+
+
+def test_modules_exist():
+    modules = set(re.findall(r"python3 -m (espnet_prodiff[\w.]*)", README))
+    assert {"espnet_prodiff.recipe", "espnet_prodiff.bin.distill"} <= modules
+    for module in modules:
+        assert importlib.util.find_spec(module), module
+
+
+def test_files_exist():
+    names = set(
+        re.findall(r"`((?:conf|benchmarks|tests|egs2_recipe)/[\w./]+)`", README)
+    )
+    names |= set(re.findall(r"(?:conf|benchmarks)/[\w/]+\.(?:yaml|py)", README))
+    assert "conf/decode.yaml" in names
+    upstream = {"conf/tuning/train_prodiff.yaml"}  # in ESPnet's own recipes
+    for name in names - upstream:
+        assert Path(name).exists(), name
+    for name in re.findall(r"`((?:diffusion|prodiff|integration)/\w+\.py)`", README):
+        assert (Path("espnet_prodiff") / name).exists(), name
+
+
+def test_options_exist():
+    from espnet_prodiff.bin import distill, tts_inference, tts_train
+    from espnet_prodiff.recipe.options import Options
+
+    known = set(vars(Options).get("__dataclass_fields__", {}))
+    for module in (distill, tts_inference, tts_train):
+        known |= {action.dest for action in module.get_parser()._actions}
+    named = set(re.findall(r"(?<![\w-])--(\w+)", README))
+    beyond = {"help", "teacher", "data_dir", "durations"}  # of other programs
+    beyond |= {"updates", "learning_rates", "repeats", "threads", "output_dir"}
+    assert named - known - beyond == set()
+
+
+def test_make_targets_exist():
+    makefile = Path("Makefile").read_text()
+    for target in re.findall(r"^    make (\w+)", README, flags=re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
