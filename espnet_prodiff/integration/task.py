@@ -201,6 +201,9 @@ def refuse_changed_model(output_dir: Path, args: argparse.Namespace) -> None:
     ignored = {"espnet_prodiff": None, "num_steps": None}
     old = {"tts": before.get("tts"), **(before.get("tts_conf") or {}), **ignored}
     new = {"tts": args.tts, **args.tts_conf, **ignored}
+    # The checkpoint's model is the average or the raw weights, depending on this.
+    old["ema"] = "on" if before.get("ema_decay") else "off"
+    new["ema"] = "on" if args.ema_decay else "off"
     changed = [
         f"{key}: {old.get(key)!r} -> {new.get(key)!r}"
         for key in sorted(old.keys() | new.keys())

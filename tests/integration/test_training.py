@@ -85,6 +85,8 @@ def test_a_changed_model_is_refused_before_anything_is_touched(corpus, teacher_c
     before = (teacher_copy / "config.yaml").read_text()
     with pytest.raises(ConfigError, match="denoiser_layers: 2 -> 3.*Nothing was"):
         train(corpus, TEACHER, teacher_copy, "--tts_conf", "denoiser_layers=3")
+    with pytest.raises(ConfigError, match="ema: 'on' -> 'off'"):
+        train(corpus, TEACHER, teacher_copy, "--ema_decay", "0")
     assert (teacher_copy / "config.yaml").read_text() == before
 
 
