@@ -36,6 +36,7 @@ def test_options_exist():
         known |= {action.dest for action in module.get_parser()._actions}
     named = set(re.findall(r"(?<![\w-])--(\w+)", README))
     beyond = {"help", "teacher", "data_dir", "durations"}  # of other programs
+    beyond |= {"hidden_variation"}
     beyond |= {"updates", "learning_rates", "repeats", "threads", "output_dir"}
     assert named - known - beyond == set()
 

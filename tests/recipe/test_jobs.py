@@ -37,7 +37,7 @@ def test_jobs_run_side_by_side_with_their_own_logs(tmp_path):
 def test_a_failed_job_ends_the_others_and_shows_its_log(tmp_path):
     mark = tmp_path / "late"
     slow = f"import time, pathlib; time.sleep(30); pathlib.Path({str(mark)!r}).touch()"
-    bad = "import sys; print('l1'); sys.exit('what went wrong')"
+    bad = "import sys; print('l1', flush=True); sys.exit('what went wrong')"
     jobs = [
         Job(python(slow), tmp_path / "slow.log"),
         Job(python(bad), tmp_path / "bad.log"),
