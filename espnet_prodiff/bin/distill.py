@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from espnet_prodiff.diffusion import halving_plan
 from espnet_prodiff.integration.base_config import read_config
+from espnet_prodiff.integration.files import write_yaml
 from espnet_prodiff.integration.task import DiffusionTTSTask
 from espnet_prodiff.integration.teacher import Teacher
 
@@ -109,10 +108,7 @@ def train_phase(
     """
     output_dir.mkdir(parents=True, exist_ok=True)
     config_file, log = output_dir / "phase.yaml", output_dir / "train.log"
-    temporary = config_file.with_suffix(".tmp")
-    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(config_file)
+    write_yaml(config_file, config)
     command = [
         *(sys.executable, "-m", "espnet_prodiff", "-m", "espnet2.bin.tts_train"),
         *("--config", str(config_file)),

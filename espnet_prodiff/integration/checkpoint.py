@@ -189,16 +189,6 @@ def _some(names: list[str], limit: int = 4) -> str:
     return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def atomic_save(obj: Any, path: PathLike) -> None:
-    """Save like ``torch.save``, but so that ``path`` is always old or new, never half.
-
-    Args:
-        obj: What ``torch.save`` takes.
-        path: The final name. A symbolic link is replaced, not followed.
-    """
-    _atomic(Path(path), lambda f: torch.save(obj, f))
-
-
 def _atomic(path: Path, write: Callable[[BinaryIO], None]) -> None:
     host = socket.gethostname()
     temporary = path.with_name(f".{path.name}.{host}.{os.getpid()}.tmp")

@@ -35,3 +35,12 @@ def read_yaml(path: str | Path, what: str) -> dict[str, Any]:
             f"{what} {path} holds a {type(config).__name__}, expected a mapping"
         )
     return config
+
+
+def write_yaml(path: str | Path, config: dict[str, Any]) -> None:
+    """Write a yaml mapping so that ``path`` is always old or new, never half."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

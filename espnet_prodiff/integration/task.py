@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from espnet2.tasks.tts import TTSTask, tts_choices
 from espnet2.tts.espnet_model import ESPnetTTSModel
 from espnet2.utils.types import str2bool, str_or_none
@@ -24,7 +23,7 @@ from espnet_prodiff.integration.checkpoint import (
     safe_torch_load,
 )
 from espnet_prodiff.integration.ema import WeightAverage
-from espnet_prodiff.integration.files import ConfigError, read_yaml
+from espnet_prodiff.integration.files import ConfigError, read_yaml, write_yaml
 from espnet_prodiff.integration.memory import keep_freed_memory
 from espnet_prodiff.integration.registry import CLASSES, register
 from espnet_prodiff.integration.teacher import (
@@ -236,6 +235,4 @@ def keep_teacher(output_dir: Path, teacher: Teacher) -> None:
             )
         return
     output_dir.mkdir(parents=True, exist_ok=True)
-    temporary = record_file.with_suffix(".tmp")
-    temporary.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
-    temporary.replace(record_file)
+    write_yaml(record_file, record)

@@ -107,7 +107,7 @@ class ProDiff(Synthesis):
         schedule.timesteps(self.num_steps)  # refuse an impossible number at once
         network = ProDiffNetwork(
             n_mels=odim,
-            cond_channels=options.get("adim"),
+            cond_channels=options["adim"],
             channels=denoiser_channels,
             layers=denoiser_layers,
             dilation_cycle=diffusion_cycle_ln,
