@@ -1,31 +1,43 @@
 """The diffusion core: torch only. No ESPnet, no audio, no files."""
 
+from espnet_prodiff.diffusion.consistency import (
+    consistency_loss,
+    consistency_target,
+)
 from espnet_prodiff.diffusion.denoiser import Denoiser
 from espnet_prodiff.diffusion.distillation import (
     distillation_loss,
+    distillation_plan,
     distillation_target,
-    halving_plan,
 )
 from espnet_prodiff.diffusion.loss import (
+    TRAIN_TIMES,
     absolute_error,
     diffusion_loss,
+    draw_times,
     squared_error,
 )
 from espnet_prodiff.diffusion.parameterization import Prediction
 from espnet_prodiff.diffusion.sampler import sample
 from espnet_prodiff.diffusion.schedule import NoiseSchedule
+from espnet_prodiff.diffusion.student import weights_from_teacher
 from espnet_prodiff.diffusion.weighting import loss_weight
 
 __all__ = [
+    "TRAIN_TIMES",
     "Denoiser",
     "NoiseSchedule",
     "Prediction",
     "absolute_error",
+    "consistency_loss",
+    "consistency_target",
     "diffusion_loss",
     "distillation_loss",
+    "distillation_plan",
     "distillation_target",
-    "halving_plan",
+    "draw_times",
     "loss_weight",
     "sample",
     "squared_error",
+    "weights_from_teacher",
 ]

@@ -70,7 +70,8 @@ class Denoiser(nn.Module):
         Returns:
             Prediction of x_0 and eps, (B, C, L) each.
         """
-        t = torch.as_tensor(t, device=x_t.device).expand(len(x_t))
+        t = torch.as_tensor(t, dtype=torch.float64, device=x_t.device)
+        t = t.expand(len(x_t))
         alpha, sigma = self.alpha_sigma(t, x_t)
         told = {
             "step": lambda: t,

@@ -1,9 +1,11 @@
-"""Progressive distillation: one student step learns two teacher steps.
+"""Progressive distillation: one student step learns several teacher steps.
 
 Salimans & Ho 2022. Distillation changes the target, not the trainer: the student's
 loss is the diffusion loss with another x_0 to aim at. The student is trained at the
 very times at which it will be sampled, the last of them down to the clean end.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -21,18 +23,22 @@ def distillation_target(
     s: Tensor,
     cond: Tensor | None = None,
     mask: Tensor | None = None,
+    *,
+    teacher_steps: int = 2,
 ) -> Tensor:
-    """The x_0 with which one DDIM step t -> s lands where two of the teacher's do.
+    """The x_0 with which one DDIM step t -> s lands where the teacher's steps do.
 
-    The teacher steps t -> t_mid -> s with t_mid = (t + s) / 2. Solving the student's
-    step for x_0 (Salimans & Ho, eq. 8 and app. G) gives a mean of the teacher's two
-    predictions, which needs no division by a vanishing alpha:
+    The teacher goes t = t_0 > t_1 > ... > t_k = s in k even steps; k = 2 is Salimans &
+    Ho's halving. With rho = alpha / sigma a DDIM step is linear,
 
-        x_target = W x_0(t) + (1 - W) x_0(t_mid)
-        W = (alpha_mid sigma_s / sigma_mid - r alpha_t) / (alpha_s - r alpha_t)
-        r = sigma_s / sigma_t
+        x_{j+1} / sigma_{j+1} = x_j / sigma_j + (rho_{j+1} - rho_j) x_0(t_j),
 
-    At s = 0 both sigma_s and W vanish: the target is the teacher's x_0 at t_mid.
+    so the student's x_0 (their eq. 8) is a mean of the teacher's predictions, and
+    nothing is divided by a vanishing alpha:
+
+        x_target = sum_j w_j x_0(t_j),  w_j = (rho_{j+1} - rho_j) / (rho_s - rho_t)
+
+    At s = 0 all the weight is on the teacher's last prediction.
 
     Args:
         teacher: The teacher.
@@ -41,28 +47,33 @@ def distillation_target(
         s: Times that the student's step leads to, s < t, (B,).
         cond: The teacher's conditioning, (B, C_cond, L).
         mask: (B, 1, L), 1 = valid.
+        teacher_steps: k, at least 1; 1 only hands the teacher's step on, as when a
+            smaller student takes over the same number of steps.
 
     Returns:
         Target for the student's x_0, (B, C, L).
     """
-    t_mid = (t + s) / 2
-    at_t = teacher(x_t, t, cond, mask)
-    alpha_mid, sigma_mid = teacher.alpha_sigma(t_mid, x_t)
-    x_mid = alpha_mid * at_t.x_0 + sigma_mid * at_t.eps
-    at_mid = teacher(x_mid, t_mid, cond, mask)
-    share = _share_of_first_prediction(teacher, t, t_mid, s)
-    share = share.to(x_t.dtype).view(-1, *[1] * (x_t.dim() - 1))
-    return share * at_t.x_0 + (1 - share) * at_mid.x_0
+    t, s = t.double(), s.double()
+    times = [t + (s - t) * j / teacher_steps for j in range(teacher_steps)] + [s]
+    weights = _target_weights(teacher, times)
+    cond = teacher.prepare_cond(cond)
+    target = torch.zeros_like(x_t)
+    for time, next_time, weight in zip(times, times[1:], weights, strict=False):
+        x_0, eps = teacher(x_t, time, cond, mask)
+        alpha, sigma = teacher.alpha_sigma(next_time, x_t)
+        target = target + weight.to(x_t.dtype).view(alpha.shape) * x_0
+        x_t = alpha * x_0 + sigma * eps
+    return target
 
 
-def _share_of_first_prediction(
-    teacher: Denoiser, t: Tensor, t_mid: Tensor, s: Tensor
-) -> Tensor:
-    """W of ``distillation_target``, in float64, (B,)."""
+def _target_weights(teacher: Denoiser, times: Sequence[Tensor]) -> list[Tensor]:
+    """w_j of ``distillation_target``, in float64, (B,) each."""
     alpha, sigma = teacher.schedule.alpha, teacher.schedule.sigma
-    r = sigma(s) / sigma(t)
-    numerator = alpha(t_mid) * sigma(s) / sigma(t_mid) - r * alpha(t)
-    return numerator / (alpha(s) - r * alpha(t))
+    # rho times sigma_s, which is finite at s = 0 too.
+    rho = [alpha(time) * sigma(times[-1]) / sigma(time) for time in times[:-1]]
+    rho.append(alpha(times[-1]))
+    steps = zip(rho[:-1], rho[1:], strict=True)
+    return [(after - before) / (rho[-1] - rho[0]) for before, after in steps]
 
 
 def distillation_loss(
@@ -73,20 +84,22 @@ def distillation_loss(
     cond: Tensor | None = None,
     mask: Tensor | None = None,
     *,
+    teacher_steps: int = 2,
     teacher_cond: Tensor | None = None,
     distance: Distance = squared_error,
     weight: str = "uniform",
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Error of the student's x_0 against the teacher's two-step target.
+    """Error of the student's x_0 against the target of the teacher's steps.
 
     Args:
         student: The student, to be sampled in ``num_steps`` steps.
-        teacher: The teacher, good at ``2 * num_steps`` steps.
+        teacher: The teacher, good at ``teacher_steps * num_steps`` steps.
         x_0: Clean data, (B, C, L).
         num_steps: Steps of the student, N.
         cond: The student's conditioning, (B, C_cond, L).
         mask: (B, 1, L), 1 = valid.
+        teacher_steps: Teacher's steps for one of the student's.
         teacher_cond: The teacher's conditioning; default: the student's.
         distance: Error of each utterance.
         weight: Name of the weight of each utterance's error, see ``loss_weight``.
@@ -95,42 +108,74 @@ def distillation_loss(
     Returns:
         Mean weighted error over the batch, a scalar.
     """
-    total = student.schedule.num_train_steps
-    # i ~ U{1..N}: the student steps from t = T i/N to s = T (i-1)/N.
-    i = torch.randint(
-        1, num_steps + 1, (len(x_0),), generator=generator, device=x_0.device
-    ).double()
-    t, s = total * i / num_steps, total * (i - 1) / num_steps
-    alpha, sigma = student.alpha_sigma(t, x_0)
-    x_t = alpha * x_0 + sigma * draw_noise(x_0, generator)
+    x_t, t, s = noisy_on_grid(student, x_0, num_steps, generator)
     target = distillation_target(
-        teacher, x_t, t, s, cond if teacher_cond is None else teacher_cond, mask
+        teacher,
+        x_t,
+        t,
+        s,
+        cond if teacher_cond is None else teacher_cond,
+        mask,
+        teacher_steps=teacher_steps,
     )
     errors = distance(student(x_t, t, cond, mask).x_0, target, mask)
     weights = loss_weight(weight, student.schedule.log_snr(t))
     return (weights.to(errors.dtype) * errors).mean()
 
 
-def halving_plan(teacher_steps: int, visit: list[int]) -> list[tuple[int, int]]:
-    """Pairs (teacher steps, student steps) of the phases that lead to ``visit``.
+def noisy_on_grid(
+    denoiser: Denoiser,
+    x_0: Tensor,
+    num_steps: int,
+    generator: torch.Generator | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """x_t at a random time t of ``num_steps`` even steps, t, and the next time s.
+
+    i ~ U{1..N}: the step leads from t = T i/N to s = T (i-1)/N.
+    """
+    total = denoiser.schedule.num_train_steps
+    i = torch.randint(
+        1, num_steps + 1, (len(x_0),), generator=generator, device=x_0.device
+    ).double()
+    t, s = total * i / num_steps, total * (i - 1) / num_steps
+    alpha, sigma = denoiser.alpha_sigma(t, x_0)
+    return alpha * x_0 + sigma * draw_noise(x_0, generator), t, s
+
+
+def distillation_plan(
+    teacher_steps: int, visit: Sequence[int] | None = None
+) -> list[tuple[int, int]]:
+    """Pairs (teacher's steps, student's steps) of the phases that lead to ``visit``.
+
+    A student's teacher is the latest model before it whose steps are a multiple of its
+    own: "6 3 2 1" from 12 steps is 12 -> 6 -> 3, 6 -> 2, 2 -> 1.
 
     Args:
         teacher_steps: Steps that the first teacher is sampled with.
-        visit: Step counts of the students, each half of the one before.
+        visit: Step counts of the students; default: half the teacher's, half of that
+            and so on as long as it is even. ``teacher_steps`` may lead the list.
 
     Raises:
-        ValueError: If a step count is not half of the one before it.
+        ValueError: If the step counts do not decrease or a student has no teacher.
     """
-    chain = [teacher_steps, *visit]
-    for before, after in zip(chain[:-1], chain[1:], strict=True):
-        if after < 1 or before != 2 * after:
-            halves = [teacher_steps]
-            while halves[-1] % 2 == 0:
-                halves.append(halves[-1] // 2)
+    if visit is None:
+        visit, halved = [], teacher_steps
+        while halved % 2 == 0:
+            halved //= 2
+            visit.append(halved)
+    if visit and visit[0] == teacher_steps:
+        visit = visit[1:]
+    chain, pairs = [teacher_steps], []
+    for steps in visit:
+        multiples = [n for n in chain if steps > 0 and n % steps == 0]
+        if not multiples or steps >= chain[-1]:
+            divisors = [n for n in range(1, teacher_steps) if teacher_steps % n == 0]
             raise ValueError(
-                "each student needs half the steps of its teacher: from a teacher of "
-                f"{teacher_steps} steps the students may have "
-                f"{', '.join(map(str, halves[1:])) or 'none'} steps in this order, but "
-                f"{' '.join(map(str, visit))} were asked for"
+                f"a student's steps have to divide those of a model before it: from a "
+                f"teacher of {teacher_steps} steps the students may have "
+                f"{', '.join(map(str, divisors[::-1])) or 'none'} steps, fewer each "
+                f"time, but {' '.join(map(str, visit))} were asked for"
             )
-    return list(zip(chain[:-1], chain[1:], strict=True))
+        pairs.append((multiples[-1], steps))
+        chain.append(steps)
+    return pairs

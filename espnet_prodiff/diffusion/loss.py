@@ -1,5 +1,6 @@
 """The diffusion loss: draw a time and noise, predict, measure the error."""
 
+import math
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -7,10 +8,13 @@ import torch
 from torch import Tensor
 
 from espnet_prodiff.diffusion.denoiser import Denoiser
+from espnet_prodiff.diffusion.schedule import NoiseSchedule
 from espnet_prodiff.diffusion.weighting import loss_weight
 
 # (prediction (B, C, L), target (B, C, L), mask (B, 1, L) or None) -> errors (B,)
 Distance: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+
+TRAIN_TIMES = ("discrete", "continuous")
 
 
 def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
@@ -38,6 +42,44 @@ def draw_noise(x_0: Tensor, generator: torch.Generator | None) -> Tensor:
     )
 
 
+def draw_times(
+    schedule: NoiseSchedule,
+    num: int,
+    times: str = "discrete",
+    generator: torch.Generator | None = None,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Draw training times.
+
+    Args:
+        schedule: The noise schedule.
+        num: How many, B.
+        times: "discrete" (1 ... T, equally likely) or "continuous" (uniform on [0, T]
+            but for the clean end, where the log-SNR would exceed 20: Salimans & Ho
+            2022, appendix).
+        generator: Source of the draws.
+        device: Where the result lies.
+
+    Returns:
+        Times, (B,).
+
+    Raises:
+        ValueError: If ``times`` is neither.
+    """
+    total = schedule.num_train_steps
+    if times == "discrete":
+        return torch.randint(
+            1, total + 1, (num,), generator=generator, device=device
+        ).double()
+    if times == "continuous":
+        cleanest = schedule.t_from_alpha((1 / (1 + math.exp(-20))) ** 0.5).item()
+        u = torch.rand(num, generator=generator, device=device, dtype=torch.float64)
+        return cleanest + (total - cleanest) * u
+    raise ValueError(
+        f"training times must be one of {', '.join(TRAIN_TIMES)}, but it is {times!r}"
+    )
+
+
 def diffusion_loss(
     denoiser: Denoiser,
     x_0: Tensor,
@@ -47,6 +89,7 @@ def diffusion_loss(
     distance: Distance = squared_error,
     error_of: str = "x_0",
     weight: str = "uniform",
+    times: str = "discrete",
     t: Tensor | None = None,
     noise: Tensor | None = None,
     generator: torch.Generator | None = None,
@@ -61,7 +104,8 @@ def diffusion_loss(
         distance: Error of each utterance; masked, so that padding does not count.
         error_of: What is compared: "x_0" or "eps".
         weight: Name of the weight of each utterance's error, see ``loss_weight``.
-        t: Times, (B,). Default: integers drawn uniformly from 1 ... T.
+        times: Which times are drawn, see ``draw_times``.
+        t: Times, (B,), instead of drawing them.
         noise: eps, (B, C, L). Default: drawn from N(0, I).
         generator: Source of the drawn times and noise.
 
@@ -72,10 +116,7 @@ def diffusion_loss(
         ValueError: If an option is none of its values.
     """
     if t is None:
-        total = denoiser.schedule.num_train_steps
-        t = torch.randint(
-            1, total + 1, (len(x_0),), generator=generator, device=x_0.device
-        )
+        t = draw_times(denoiser.schedule, len(x_0), times, generator, x_0.device)
     eps = draw_noise(x_0, generator) if noise is None else noise
     alpha, sigma = denoiser.alpha_sigma(t, x_0)
     prediction = denoiser(alpha * x_0 + sigma * eps, t, cond, mask)

@@ -4,6 +4,7 @@ import datetime
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,15 +24,14 @@ REPORTER_TYPES = [
 ]
 
 
-def read_losses(exp_dir: str | Path) -> dict[str, dict[int, float]]:
-    """Read the loss of every epoch.
+def read_stats(exp_dir: str | Path) -> dict[int, dict[str, dict[str, Any]]]:
+    """Read what ESPnet's trainer noted of every epoch, without running code.
 
     Args:
-        exp_dir: A training's directory with ``checkpoint.pth``. It is read without
-            running any code in it.
+        exp_dir: A training's directory with ``checkpoint.pth``.
 
     Returns:
-        For "train" and "valid" the loss by epoch.
+        By epoch, for "train" and "valid", ``loss``, ``time`` and whatever else.
 
     Raises:
         EvaluationError: There is no such file, or it is no trainer's state.
@@ -42,11 +42,25 @@ def read_losses(exp_dir: str | Path) -> dict[str, dict[int, float]]:
     try:
         with torch.serialization.safe_globals(REPORTER_TYPES):
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        stats = state["reporter"]["stats"]
+        return state["reporter"]["stats"]
     except (RuntimeError, pickle.UnpicklingError, KeyError, TypeError) as error:
         raise EvaluationError(f"{path} is no state of ESPnet's trainer.") from error
+
+
+def read_losses(exp_dir: str | Path) -> dict[str, dict[int, float]]:
+    """Read the loss of every epoch.
+
+    Args:
+        exp_dir: See ``read_stats``.
+
+    Returns:
+        For "train" and "valid" the loss by epoch.
+
+    Raises:
+        EvaluationError: See ``read_stats``.
+    """
     losses: dict[str, dict[int, float]] = {"train": {}, "valid": {}}
-    for epoch, parts in stats.items():
+    for epoch, parts in read_stats(exp_dir).items():
         for name, curve in losses.items():
             if "loss" in parts.get(name, {}):
                 curve[epoch] = float(parts[name]["loss"])

@@ -35,11 +35,12 @@ def read_config(path: str | Path) -> dict[str, Any]:
         current = None if base is None else current.parent / base
     merged: dict[str, Any] = {}
     for config in reversed(configs):
-        merged = _laid_over(merged, config)
+        merged = laid_over(merged, config)
     return merged
 
 
-def _laid_over(base: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+def laid_over(base: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with the differences that ``config`` states, see ``read_config``."""
     merged = dict(base)
     for key, value in config.items():
         owner = key.removesuffix("_conf")
@@ -57,6 +58,15 @@ def plain_config(path: str | None) -> Iterator[str | None]:
         yield None
         return
     config = read_config(path)
+    if "phases" in config:
+        raise ConfigError(
+            f"{path} has phases, which only espnet_prodiff.bin.distill runs; each of "
+            "them can be run alone with the phase.yaml in its experiment directory"
+        )
+    # What bin.distill tells from the teacher's options is here one with the others.
+    student = config.pop("student", None) or {}
+    if student:
+        config["tts_conf"] = (config.get("tts_conf") or {}) | student
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         yaml.safe_dump(config, file, sort_keys=False)
         file.flush()

@@ -24,10 +24,12 @@ from espnet_prodiff.integration.checkpoint import (
 )
 from espnet_prodiff.integration.ema import WeightAverage
 from espnet_prodiff.integration.files import ConfigError, read_yaml, write_yaml
+from espnet_prodiff.integration.learning_rate import complete_onecycle
 from espnet_prodiff.integration.memory import keep_freed_memory
 from espnet_prodiff.integration.registry import CLASSES, register
 from espnet_prodiff.integration.teacher import (
     DISTANCES,
+    DISTILL_METHODS,
     DistillationObjective,
     Teacher,
 )
@@ -58,7 +60,15 @@ class DiffusionTTSTask(TTSTask):
             "--teacher_model_file",
             type=str_or_none,
             default=None,
-            help="Train a student of this model, with half its steps, from its weights",
+            help="Train a student of this model, from its weights; its num_steps is by "
+            "default half the teacher's",
+        )
+        group.add_argument(
+            "--distill_method",
+            choices=DISTILL_METHODS,
+            default="progressive",
+            help="progressive: one step of the student does several of the teacher's; "
+            "consistency: one step from any time of the teacher's to the end",
         )
         group.add_argument(
             "--distill_distance",
@@ -99,13 +109,19 @@ class DiffusionTTSTask(TTSTask):
             # Written to config.yaml, where it tells our models from ESPnet's built-in.
             args.tts_conf = {**args.tts_conf, "espnet_prodiff": CHECKPOINT_FORMAT}
         if teacher is not None:
-            args.tts_conf.setdefault("num_steps", max(1, teacher.num_steps // 2))
+            halved = max(1, teacher.num_steps // 2)
+            one_step = args.distill_method == "consistency"
+            args.tts_conf.setdefault("num_steps", 1 if one_step else halved)
         model = super().build_model(args)
         if teacher is not None:
-            if args.freeze_text_side:
+            if args.freeze_text_side and hasattr(model.tts, "freeze_text_side"):
                 model.tts.freeze_text_side()
             model.tts.objective = DistillationObjective(
-                teacher, model.tts, args.distill_distance, args.distill_weight
+                teacher,
+                model.tts,
+                args.distill_method,
+                args.distill_distance,
+                args.distill_weight,
             )
             model.tts.objective.starts_from_teacher = not args.init_param
             args.teacher_model_file = None  # a packed student names no other file
@@ -137,6 +153,7 @@ class DiffusionTTSTask(TTSTask):
     def main_worker(cls, args: argparse.Namespace) -> None:
         """Check what would fail late, then train or collect statistics."""
         args.tts = cls._known_key(args.tts)
+        complete_onecycle(args)
         if not args.dist_rank:  # the first process or the only one
             if args.tts in CLASSES:
                 data_checks.check_data(args)
@@ -200,6 +217,10 @@ def refuse_changed_model(output_dir: Path, args: argparse.Namespace) -> None:
     ignored = {"espnet_prodiff": None, "num_steps": None}
     old = {"tts": before.get("tts"), **(before.get("tts_conf") or {}), **ignored}
     new = {"tts": args.tts, **args.tts_conf, **ignored}
+    # The rate of a cycle is already annealed for its length.
+    for options, config in ((old, before), (new, vars(args))):
+        if config.get("scheduler") == "onecyclelr":
+            options["total_steps"] = (config["scheduler_conf"] or {}).get("total_steps")
     # The checkpoint's model is the average or the raw weights, depending on this.
     old["ema"] = "on" if before.get("ema_decay") else "off"
     new["ema"] = "on" if args.ema_decay else "off"

@@ -1,6 +1,9 @@
 """A teacher outside its student: found by file, loaded at the first training batch."""
 
+import inspect
 import logging
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,14 @@ from torch import Tensor
 from espnet_prodiff.diffusion import (
     Denoiser,
     absolute_error,
+    consistency_loss,
     distillation_loss,
-    halving_plan,
     squared_error,
 )
+from espnet_prodiff.diffusion.weighting import LOSS_WEIGHTS
 from espnet_prodiff.integration.checkpoint import file_sha256
 from espnet_prodiff.integration.files import ConfigError, read_yaml
+from espnet_prodiff.integration.registry import CLASSES
 from espnet_prodiff.prodiff.loss import l1_ssim_error
 
 DISTANCES = {"l1": absolute_error, "l2": squared_error, "l1_ssim": l1_ssim_error}
@@ -49,7 +54,8 @@ class Teacher:
                 f"is {self.config.get('tts')}, its tts_conf has no key espnet_prodiff. "
                 "Train one with --tts prodiff through python3 -m espnet_prodiff"
             )
-        default = conf.get("diffusion_steps", 4)
+        options = inspect.signature(CLASSES[self.config["tts"]]).parameters
+        default = conf.get("diffusion_steps", options["diffusion_steps"].default)
         self.num_steps: int = conf.get("num_steps") or default
         self._tts: AbsTTS | None = None
 
@@ -78,60 +84,109 @@ class Teacher:
 
 
 class DistillationObjective:
-    """The student's objective: reach in one step what takes the teacher two.
+    """The student's objective: reach in one step what takes the teacher several.
 
     Args:
         teacher: The teacher.
         student: The student.
+        method: "progressive" (Salimans & Ho) or "consistency" (Song et al.).
         distance: "l1", "l2" or "l1_ssim".
         weight: Name of the loss weight, see ``loss_weight``.
 
     Raises:
         ValueError: If an option is none of its values or the student's number of steps
-            is not half of the teacher's.
+            does not go with the teacher's and the method.
     """
 
     def __init__(
-        self, teacher: Teacher, student: AbsTTS, distance: str, weight: str
+        self, teacher: Teacher, student: AbsTTS, method: str, distance: str, weight: str
     ) -> None:
-        if distance not in DISTANCES:
-            raise ValueError(
-                f"distill_distance must be one of {', '.join(DISTANCES)}, but it is "
-                f"{distance!r}"
-            )
-        halving_plan(teacher.num_steps, [student.num_steps])
+        _require("distill_method", method, DISTILL_METHODS)
+        _require("distill_distance", distance, DISTANCES)
+        _require("distill_weight", weight, LOSS_WEIGHTS)
         self.teacher = teacher
-        self.num_steps = student.num_steps
-        self.shares_conditioning = student.text_side_is_frozen
-        self.distance = DISTANCES[distance]
-        self.weight = weight
+        # A text side that learns moves away from the teacher's.
+        self.shares_conditioning = getattr(student, "text_side_is_frozen", True)
+        self.loss = DISTILL_METHODS[method](teacher.num_steps, student.num_steps)
+        self.options = {"distance": DISTANCES[distance], "weight": weight}
+        self._checked = False
         # Whether the student begins with the teacher's weights, as in Salimans & Ho.
         self.starts_from_teacher = True
 
     def __call__(
         self,
         denoiser: Denoiser,
-        mel: Tensor,
+        x_0: Tensor,
         cond: Tensor,
         mask: Tensor,
         generator: torch.Generator | None,
         batch: dict[str, Tensor | None],
     ) -> Tensor:
-        """Distillation loss of a batch; the arguments are ``ProDiff.objective``'s."""
-        teacher = self.teacher.on(mel.device)
-        teacher_cond = cond
+        """Distillation loss of a batch; the arguments are ``ProDiff.objective``'s.
+
+        Raises:
+            ValueError: If student and teacher have different noise schedules.
+        """
+        teacher = self.teacher.on(x_0.device)
+        if not self._checked:
+            _require_same_schedule(denoiser, teacher.denoiser)
+            self._checked = True
+        teacher_cond = None
         if not self.shares_conditioning:
             with torch.no_grad():
                 _, teacher_cond = teacher.condition(**batch)
-        return distillation_loss(
+        return self.loss(
             denoiser,
             teacher.denoiser,
-            mel,
-            self.num_steps,
-            cond,
-            mask,
+            x_0,
+            cond=cond,
+            mask=mask,
             teacher_cond=teacher_cond,
-            distance=self.distance,
-            weight=self.weight,
             generator=generator,
+            **self.options,
+        )
+
+
+def _progressive(teacher_steps: int, student_steps: int) -> Callable[..., Tensor]:
+    if teacher_steps % student_steps:
+        raise ValueError(
+            f"a student's steps have to divide its teacher's {teacher_steps}, but "
+            f"num_steps is {student_steps}"
+        )
+    return partial(
+        distillation_loss,
+        num_steps=student_steps,
+        teacher_steps=teacher_steps // student_steps,
+    )
+
+
+def _consistency(teacher_steps: int, student_steps: int) -> Callable[..., Tensor]:
+    if student_steps != 1:
+        raise ValueError(
+            "distill_method consistency makes a student of 1 step, but num_steps is "
+            f"{student_steps}: use progressive, or num_steps=1"
+        )
+    return partial(consistency_loss, num_steps=teacher_steps)
+
+
+DISTILL_METHODS = {"progressive": _progressive, "consistency": _consistency}
+
+
+def _require(name: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise ValueError(
+            f"{name} must be one of {', '.join(known)}, but it is {value!r}"
+        )
+
+
+def _require_same_schedule(student: Denoiser, teacher: Denoiser) -> None:
+    ours, theirs = student.schedule, teacher.schedule
+    times = torch.arange(min(ours.num_train_steps, theirs.num_train_steps) + 1)
+    if ours.num_train_steps != theirs.num_train_steps or not torch.equal(
+        ours.alpha(times), theirs.alpha(times)
+    ):
+        raise ValueError(
+            "student and teacher have different noise schedules: give the student the "
+            "teacher's diffusion_steps, diffusion_scheduler and their options; the "
+            "steps that it is sampled in are num_steps"
         )

@@ -1,12 +1,43 @@
 """ESPnet's trainer for teachers and students."""
 
+import logging
+from pathlib import Path
 from typing import Any
 
 from espnet2.train.abs_espnet_model import AbsESPnetModel
 from espnet2.train.trainer import Trainer
 
-from espnet_prodiff.integration.checkpoint import load_model_weights
+from espnet_prodiff.diffusion import weights_from_teacher
+from espnet_prodiff.integration.checkpoint import fit_weights, load_weights
 from espnet_prodiff.integration.teacher import DistillationObjective
+
+NETWORK = "tts.denoiser.network."
+
+
+def start_from_teacher(model: AbsESPnetModel, model_file: Path) -> None:
+    """Give a student its teacher's weights, as many of them as fit its network.
+
+    Args:
+        model: The student.
+        model_file: The teacher's weights.
+
+    Raises:
+        ValueError: If the student has more layers than its teacher.
+        CheckpointError: If the teacher's other parts do not fit the student.
+    """
+    weights = load_weights(model_file)
+    network = model.tts.denoiser.network
+    own = network.state_dict()
+    theirs = {k[len(NETWORK) :]: v for k, v in weights.items() if k.startswith(NETWORK)}
+    taken = weights_from_teacher(own, theirs, getattr(network, "LAYER_MAJOR", ()))
+    others = {k: v for k, v in weights.items() if not k.startswith(NETWORK)}
+    states = {NETWORK + name: value for name, value in (own | taken).items()}
+    fit_weights(model, others | states, model_file)
+    fresh = [name for name in own if name not in taken]
+    logging.info(
+        f"The student starts with {len(taken)} of its denoiser's {len(own)} weights "
+        f"from {model_file}; at random start: {', '.join(fresh) or 'none'}"
+    )
 
 
 class DiffusionTrainer(Trainer):
@@ -18,7 +49,7 @@ class DiffusionTrainer(Trainer):
         objective = getattr(model.tts, "objective", None)
         if isinstance(objective, DistillationObjective):
             if objective.starts_from_teacher:
-                load_model_weights(model, objective.teacher.model_file)
+                start_from_teacher(model, objective.teacher.model_file)
         super().run(model, *args, **kwargs)
 
     @classmethod

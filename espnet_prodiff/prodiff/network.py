@@ -83,6 +83,9 @@ class ProDiffNetwork(nn.Module):
         kernel_size: Odd kernel size of the convolutions.
     """
 
+    # Serve all layers at once, their rows layer by layer.
+    LAYER_MAJOR = ("step_proj", "cond_proj")
+
     def __init__(
         self,
         n_mels: int,

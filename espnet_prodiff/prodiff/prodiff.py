@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from espnet2.gan_tts.jets.loss import VarianceLoss
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
-from espnet_prodiff.diffusion import Denoiser, diffusion_loss
+from espnet_prodiff.diffusion import TRAIN_TIMES, Denoiser, diffusion_loss
 from espnet_prodiff.prodiff.loss import l1_ssim_error
 from espnet_prodiff.prodiff.network import ProDiffNetwork
 from espnet_prodiff.prodiff.options import (
@@ -32,10 +33,18 @@ def clean_data_objective(
     mask: Tensor,
     generator: torch.Generator | None,
     batch: dict[str, Tensor | None],
+    *,
+    times: str = "discrete",
 ) -> Tensor:
     """The teacher's objective: recover the mel from x_t, 0.5 L1 + 0.5 SSIM."""
     return diffusion_loss(
-        denoiser, mel, cond, mask, distance=l1_ssim_error, generator=generator
+        denoiser,
+        mel,
+        cond,
+        mask,
+        distance=l1_ssim_error,
+        times=times,
+        generator=generator,
     )
 
 
@@ -62,6 +71,9 @@ class ProDiff(Synthesis):
         num_steps: Sampling steps at inference; default: ``diffusion_steps``.
         prediction_type: What the network predicts: "x_0", "eps" or "v".
         noise_cond: What it is told of the noise: "step", "alpha" or "log_snr".
+        train_times: Times at which a teacher is trained: "discrete" (1 ... T) or
+            "continuous" ((0, T], Salimans & Ho), which leaves the number of steps,
+            and so the chain of its students, open.
         variance_loss_weight: Weight of the duration, pitch and energy losses (ProDiff,
             section 4.4: 0.1).
         espnet_prodiff: Version of the checkpoint format.
@@ -87,6 +99,7 @@ class ProDiff(Synthesis):
         num_steps: int | None = None,
         prediction_type: str = "x_0",
         noise_cond: str = "step",
+        train_times: str = "discrete",
         variance_loss_weight: float = 0.1,
         espnet_prodiff: int = CHECKPOINT_FORMAT,
         **text_side: Any,
@@ -114,7 +127,14 @@ class ProDiff(Synthesis):
         )
         self.denoiser = Denoiser(network, schedule, prediction_type, noise_cond)
         # Progressive distillation replaces this; the model knows no teacher.
-        self.objective: Callable[..., Tensor] = clean_data_objective
+        if train_times not in TRAIN_TIMES:
+            raise ValueError(
+                f"train_times must be one of {', '.join(TRAIN_TIMES)}, but it is "
+                f"{train_times!r}"
+            )
+        self.objective: Callable[..., Tensor] = partial(
+            clean_data_objective, times=train_times
+        )
         # NOTE: padding never counts, even where use_masking is false as by default.
         weighted = options["use_weighted_masking"]
         self.variance_loss = VarianceLoss(not weighted, weighted)

@@ -120,6 +120,7 @@ class Options:
     align_args: str = _opt("", "further options of espnet_prodiff.bin.align")
     distill_steps: str = _opt("", 'after stage 7, distil to these steps, e.g. "2 1"')
     distill_config: str = _opt("", "configuration of the distillation")
+    distill_tag: str = _opt("", "name of the students, beside their number of steps")
     distill_args: str = _opt("", "further options of espnet_prodiff.bin.distill")
     evaluate: bool = _opt(False, "after stage 8, make the table and the pictures")
     evaluate_args: str = _opt("", "further options of espnet_prodiff.bin.evaluate")

@@ -9,9 +9,8 @@ import yaml
 
 from espnet_prodiff.recipe import data_dir, naming
 from espnet_prodiff.recipe.errors import RecipeError
-from espnet_prodiff.recipe.jobs import Job, plugin, run_jobs, run_shown
+from espnet_prodiff.recipe.jobs import plugin, run_shown
 from espnet_prodiff.recipe.options import Options
-from espnet_prodiff.recipe.training_log import TrainingProgress
 
 
 def with_durations(o: Options) -> Options:
@@ -76,26 +75,24 @@ def steps(o: Options) -> list[int]:
 
 def student(o: Options, n: int) -> str:
     """Experiment directory of the student with ``n`` steps."""
-    return f"{o.tts_exp}_steps{n}"
+    return f"{_prefix(o)}_steps{n}"
+
+
+def _prefix(o: Options) -> str:
+    return o.tts_exp + (f"_{o.distill_tag}" if o.distill_tag else "")
 
 
 def distill(o: Options) -> None:
     """After stage 7: train the students, one experiment directory each."""
-    teacher = Path(o.tts_exp)
-    for n in steps(o):
-        exp = Path(student(o, n))
-        command = [
+    run_shown(
+        [
             *plugin("bin.distill"),
-            "--teacher_model_file", str(teacher / o.inference_model),
-            "--num_steps", str(n), "--output_prefix", o.tts_exp,
+            "--teacher_model_file", f"{o.tts_exp}/{o.inference_model}",
+            "--num_steps", *map(str, steps(o)), "--output_prefix", _prefix(o),
             "--model_file", o.inference_model, "--config", o.distill_config,
             "--ngpu", str(o.ngpu), *shlex.split(o.distill_args),
-        ]  # fmt: skip
-        job = Job(command, exp / "distill.log")
-        progress = TrainingProgress(f"stage 7: student, {_count(n)}", exp)
-        run_jobs([job], progress, single=False)
-        job.log.unlink()
-        teacher = exp
+        ]
+    )  # fmt: skip
 
 
 def systems(o: Options) -> dict[str, Options]:
@@ -105,9 +102,11 @@ def systems(o: Options) -> dict[str, Options]:
     label = "teacher" if steps(o) else "model"
     found = {f"{label}, {_count(own)}" if own else label: alone}
     for n in steps(o):
-        found[f"teacher, {_count(n)}"] = naming.at_steps(alone, n, o.tts_exp)
+        if n != own:
+            found[f"teacher, {_count(n)}"] = naming.at_steps(alone, n, o.tts_exp)
+    name = f"student {o.distill_tag}".strip()
     for n in steps(o):
-        found[f"student, {_count(n)}"] = naming.at_steps(alone, n, student(o, n))
+        found[f"{name}, {_count(n)}"] = naming.at_steps(alone, n, student(o, n))
     return found
 
 

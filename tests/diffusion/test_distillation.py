@@ -1,6 +1,7 @@
 import math
 
 import pytest
+import scipy.stats
 import torch
 from torch import nn
 
@@ -9,10 +10,12 @@ from espnet_prodiff.diffusion import (
     NoiseSchedule,
     diffusion_loss,
     distillation_loss,
+    distillation_plan,
     distillation_target,
-    halving_plan,
+    draw_times,
     sample,
 )
+from espnet_prodiff.diffusion.distillation import noisy_on_grid
 from tests.diffusion.oracles import (
     GaussianOracle,
     MixtureOracle,
@@ -121,8 +124,9 @@ def test_known_data_are_their_own_target():
 class Mlp(nn.Module):
     """A small network on points in the plane, (B, 2, 1)."""
 
-    def __init__(self, width=96):
+    def __init__(self, width=96, scale=8):
         super().__init__()
+        self.scale = scale
         self.layers = nn.Sequential(
             nn.Linear(2 + 4, width),
             nn.SiLU(),
@@ -134,7 +138,7 @@ class Mlp(nn.Module):
         )
 
     def forward(self, x_t, noise_cond, cond, mask):
-        angle = noise_cond[:, None] / 8 * math.pi / 2
+        angle = noise_cond[:, None] / self.scale * math.pi / 2
         time = [angle.sin(), angle.cos(), (2 * angle).sin(), (4 * angle).sin()]
         return self.layers(torch.cat([x_t.squeeze(-1), *time], dim=1)).unsqueeze(-1)
 
@@ -206,8 +210,120 @@ def test_loss_draws_the_times_at_which_the_student_is_sampled():
     assert told["teacher"] == set(schedule.timesteps(4)[:-1].tolist())
 
 
-def test_halving_plan():
-    assert halving_plan(8, [4, 2, 1]) == [(8, 4), (4, 2), (2, 1)]
-    for visit in ([1], [4], [2, 2], [2, 1, 0]):
-        with pytest.raises(ValueError, match="may have 2, 1 steps in this order"):
-            halving_plan(4, visit)
+def test_plan_by_halves_and_through_other_divisors():
+    assert distillation_plan(8, [4, 2, 1]) == [(8, 4), (4, 2), (2, 1)]
+    assert distillation_plan(8, [8, 4, 2, 1]) == [(8, 4), (4, 2), (2, 1)]
+    assert distillation_plan(8) == [(8, 4), (4, 2), (2, 1)]
+    assert distillation_plan(6) == [(6, 3)]
+    assert distillation_plan(4, [1]) == [(4, 1)]
+    assert distillation_plan(12, [6, 3, 2, 1]) == [(12, 6), (6, 3), (6, 2), (2, 1)]
+    for visit in ([3], [2, 2], [1, 2], [2, 1, 0], [8], [-2]):
+        with pytest.raises(ValueError, match="may have 2, 1 steps, fewer each time"):
+            distillation_plan(4, visit)
+
+
+@pytest.mark.parametrize("teacher_steps", [1, 2, 3, 4])
+@pytest.mark.parametrize("s", [2.0, 0.0])
+def test_a_student_step_lands_where_several_teacher_steps_do(teacher_steps, s):
+    schedule = NoiseSchedule.vpsde(8)
+    teacher = oracle(MixtureOracle(), schedule)
+    x_t = torch.randn(2, 2, 5, dtype=torch.float64)
+    t = 8.0
+    target = distillation_target(
+        teacher,
+        x_t,
+        torch.tensor([t, t]),
+        torch.tensor([s, s]),
+        teacher_steps=teacher_steps,
+    )
+    times = torch.linspace(t, s, teacher_steps + 1, dtype=torch.float64)
+    slow = sample(teacher, x_t, times)
+    once = one_step(schedule, target, x_t, t, s) if s > 0 else target
+    torch.testing.assert_close(once, slow, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("prediction_type", ["x_0", "eps", "v"])
+def test_weighted_distance_is_that_of_eps_and_v(prediction_type):
+    # snr makes the error of x_0 that of eps, snr_plus_one that of v, whatever the
+    # student's network predicts.
+    torch.manual_seed(0)
+    schedule = NoiseSchedule.cosine(8)
+    student = Denoiser(lambda x_t, *_: 0.3 * x_t, schedule, prediction_type)
+    teacher = oracle(MixtureOracle(), schedule)
+    x_0 = torch.randn(6, 2, 3, dtype=torch.float64)
+
+    def loss(weight):
+        generator = torch.Generator().manual_seed(1)
+        return distillation_loss(
+            student, teacher, x_0, 4, weight=weight, generator=generator
+        )
+
+    x_t, t, s = noisy_on_grid(student, x_0, 4, torch.Generator().manual_seed(1))
+    target = distillation_target(teacher, x_t, t, s)
+    alpha, sigma = student.alpha_sigma(t, x_t)
+    eps = (x_t - alpha * target) / sigma
+    got = student(x_t, t)
+    by_eps = ((got.eps - eps) ** 2).mean()
+    by_v = ((got.v(alpha, sigma) - (alpha * eps - sigma * target)) ** 2).mean()
+    torch.testing.assert_close(loss("snr"), by_eps)
+    torch.testing.assert_close(loss("snr_plus_one"), by_v)
+    by_x_0 = ((got.x_0 - target) ** 2).flatten(1).mean(1)
+    larger = torch.maximum(by_x_0, ((got.eps - eps) ** 2).flatten(1).mean(1))
+    torch.testing.assert_close(loss("truncated_snr"), larger.mean())
+
+
+@pytest.mark.parametrize("prediction_type", ["x_0", "eps", "v"])
+@pytest.mark.parametrize("solver", ["ddim", "dpmsolver++"])
+def test_every_prediction_type_is_distilled_and_sampled_alike(prediction_type, solver):
+    # The teacher's x_0 is k(t) x_t: each student is fitted to its targets exactly, in
+    # its own terms, and all of them end where the teacher does.
+    schedule = NoiseSchedule.linear(50, 1e-3, 0.12)  # alpha(T) is not 0: eps works
+    teacher = oracle(GaussianOracle(), schedule)
+    one = torch.ones(1, 1, 1, dtype=torch.float64)
+    slopes = {}
+    for t in (50.0, 25.0):
+        times = torch.tensor([t]), torch.tensor([t - 25])
+        x_0 = distillation_target(teacher, one, *times)
+        alpha, sigma = schedule.alpha(t), schedule.sigma(t)
+        eps = (one - alpha * x_0) / sigma
+        raw = {"x_0": x_0, "eps": eps, "v": alpha * eps - sigma * x_0}
+        slopes[t] = raw[prediction_type].item()
+    student = Denoiser(Slopes(slopes), schedule, prediction_type)
+    got = sample(student, one, schedule.timesteps(2))
+    torch.testing.assert_close(got, sample(teacher, one, schedule.timesteps(4)))
+    if solver == "dpmsolver++":  # the same checkpoint; in one step it is DDIM
+        first = sample(student, one, torch.tensor([50.0, 25.0]), solver=solver)
+        torch.testing.assert_close(
+            first, sample(student, one, torch.tensor([50.0, 25.0]))
+        )
+        assert torch.isfinite(
+            sample(student, one, schedule.timesteps(2), solver=solver)
+        )
+
+
+def test_a_continuous_time_teacher_is_distilled_by_halves():
+    torch.manual_seed(0)
+    schedule = NoiseSchedule.cosine(1000)
+    teacher = Denoiser(Mlp(scale=1000), schedule)
+    train(teacher, lambda x: diffusion_loss(teacher, x, times="continuous"), 1500, 3e-3)
+    student = Denoiser(Mlp(scale=1000), schedule)
+    student.load_state_dict(teacher.state_dict())
+    train(student, lambda x: distillation_loss(student, teacher, x, 4), 1000, 2e-3)
+    x_T = torch.randn(2000, 2, 1)
+    eight = sample(teacher, x_T, schedule.timesteps(8))
+    four = sample(teacher, x_T, schedule.timesteps(4))
+    distilled = sample(student, x_T, schedule.timesteps(4))
+    assert energy_distance(distilled, eight) < 0.5 * energy_distance(four, eight)
+
+
+def test_continuous_times_are_uniform_and_stay_off_the_clean_end():
+    schedule = NoiseSchedule.vpsde(4)
+    generator = torch.Generator().manual_seed(0)
+    t = draw_times(schedule, 20000, "continuous", generator)
+    assert schedule.log_snr(t).max() <= 20 and t.max() <= 4
+    low = t.min().item()
+    assert scipy.stats.kstest(t, "uniform", (low, 4 - low)).pvalue > 0.01
+    whole = draw_times(schedule, 400, "discrete", generator)
+    assert set(whole.tolist()) == {1, 2, 3, 4}
+    with pytest.raises(ValueError, match="one of discrete, continuous.*'even'"):
+        draw_times(schedule, 1, "even")

@@ -98,8 +98,8 @@ def test_impossible_teachers_are_refused(corpus, teacher, tmp_path):
     with pytest.raises(FileNotFoundError, match="teacher_model_file .*nowhere.pth"):
         train(corpus, STUDENT, tmp_path / "a", "--teacher_model_file", "nowhere.pth")
     options = ["--teacher_model_file", str(best(teacher))]
-    with pytest.raises(ValueError, match="half the steps.*2, 1 steps.* but 1 were"):
-        train(corpus, STUDENT, tmp_path / "b", *options, "--tts_conf", "num_steps=1")
+    with pytest.raises(ValueError, match="divide its teacher's 4, but num_steps is 3"):
+        train(corpus, STUDENT, tmp_path / "b", *options, "--tts_conf", "num_steps=3")
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     shutil.copy(best(teacher), foreign / "model.pth")
@@ -117,9 +117,13 @@ def test_chain_to_one_step_and_its_resumption(teacher_copy, capfd):
     command = ["--teacher_model_file", str(best(teacher_copy)), "--config", STUDENT]
     distill.main([*command, "--num_steps", "2", "1"])
     out = capfd.readouterr().out
+    assert "| 4 -> 2 | progressive, l1, uniform | 2 x 16 |" in out
     parent = teacher_copy.parent
     two, one = parent / "tts_teacher_steps2", parent / "tts_teacher_steps1"
-    assert f"Student of 1 steps: {best(one)}" in out
+    assert f"wrote {best(one)}" in out
+    table = (one / "distillation.md").read_text()
+    assert table in out and "| 2 -> 1 | progressive" in table
+    assert (one / "distillation.png").stat().st_size > 10000
     assert read_config(one)["tts_conf"]["num_steps"] == 1
     record = yaml.safe_load((one / "teacher.yaml").read_text())
     assert record["teacher_model_file"] == str(best(two))
@@ -130,5 +134,5 @@ def test_chain_to_one_step_and_its_resumption(teacher_copy, capfd):
 
 def test_chain_refuses_steps_that_do_not_halve(teacher):
     command = ["--teacher_model_file", str(best(teacher)), "--config", STUDENT]
-    with pytest.raises(ValueError, match="half the steps"):
+    with pytest.raises(ValueError, match="2, 1 steps, fewer each time, but 3 were"):
         distill.main([*command, "--num_steps", "3"])

@@ -27,15 +27,6 @@ def recipe(tmp_path, monkeypatch):
     )
     commands = []
     monkeypatch.setattr(plugin_steps, "run_shown", commands.append)
-    monkeypatch.setattr(
-        plugin_steps,
-        "run_jobs",
-        lambda jobs, bar, single: [
-            commands.append(jobs[0].command),
-            data_dir.write_text(jobs[0].log, ""),
-            bar.bar.close(),
-        ],
-    )
     return commands
 
 
@@ -80,15 +71,27 @@ def test_given_durations_have_to_be_complete(recipe, tmp_path):
     assert recipe == []
 
 
-def test_each_student_is_the_next_ones_teacher(recipe, tmp_path):
+def test_the_students_are_trained_by_one_command(recipe):
     plugin_steps.distill(options(*CHAIN, "--ngpu", "0", "--distill_args", "--seed 1"))
-    two, one = recipe
-    assert value(two, "--teacher_model_file") == "exp/t/valid.loss.best.pth"
-    assert value(one, "--teacher_model_file") == "exp/t_steps2/valid.loss.best.pth"
-    assert [value(c, "--num_steps") for c in recipe] == ["2", "1"]
-    assert {value(c, "--output_prefix") for c in recipe} == {"exp/t"}
-    assert one[-2:] == ["--seed", "1"]
-    assert not list(tmp_path.glob("exp/*/distill.log"))
+    (command,) = recipe
+    assert command[1:3] == ["-m", "espnet_prodiff.bin.distill"]
+    assert value(command, "--teacher_model_file") == "exp/t/valid.loss.best.pth"
+    at = command.index("--num_steps")
+    assert command[at + 1 : at + 3] == ["2", "1"]
+    assert value(command, "--output_prefix") == "exp/t"
+    assert command[-2:] == ["--seed", "1"]
+
+
+def test_a_tag_keeps_other_students_apart(recipe):
+    o = options("--distill_steps", "4 2", *CHAIN[2:], "--distill_tag", "half")
+    plugin_steps.distill(o)
+    assert value(recipe[0], "--output_prefix") == "exp/t_half"
+    assert {k: s.tts_exp for k, s in plugin_steps.systems(o).items()} == {
+        "teacher, 4 steps": "exp/t",
+        "teacher, 2 steps": "exp/t",
+        "student half, 4 steps": "exp/t_half_steps4",
+        "student half, 2 steps": "exp/t_half_steps2",
+    }
 
 
 def test_stage_8_decodes_teacher_undistilled_and_students(recipe):

@@ -1,0 +1,90 @@
+"""Consistency distillation: from any time of the teacher's grid to the clean end.
+
+Song et al. 2023, *Consistency Models*, 2303.01469, algorithm 2: all times of one path
+of the teacher share one x_0. The student learns that of a time from itself at the
+next time of the path, and that of the last time from the teacher.
+"""
+
+import torch
+from torch import Tensor
+
+from espnet_prodiff.diffusion.denoiser import Denoiser
+from espnet_prodiff.diffusion.distillation import noisy_on_grid
+from espnet_prodiff.diffusion.loss import Distance, squared_error
+from espnet_prodiff.diffusion.weighting import loss_weight
+
+
+@torch.no_grad()
+def consistency_target(
+    student: Denoiser,
+    teacher: Denoiser,
+    x_t: Tensor,
+    t: Tensor,
+    s: Tensor,
+    cond: Tensor | None = None,
+    mask: Tensor | None = None,
+    teacher_cond: Tensor | None = None,
+) -> Tensor:
+    """The student's own x_0 one teacher step later; at s = 0 the teacher's x_0.
+
+    NOTE: the student itself gives the target, without gradient; Song et al. average
+    its weights, which later work found to be of no use (2310.14189, section 3.2).
+
+    Args:
+        student: The student.
+        teacher: The teacher.
+        x_t: Noisy data, (B, C, L).
+        t: Times of ``x_t``, (B,).
+        s: Next times of the teacher's grid, s < t, (B,).
+        cond: The student's conditioning, (B, C_cond, L).
+        mask: (B, 1, L), 1 = valid.
+        teacher_cond: The teacher's conditioning; default: the student's.
+
+    Returns:
+        Target for the student's x_0, (B, C, L).
+    """
+    cond_of_teacher = cond if teacher_cond is None else teacher_cond
+    prediction = teacher(x_t, t, cond_of_teacher, mask)
+    alpha, sigma = teacher.alpha_sigma(s, x_t)
+    x_s = alpha * prediction.x_0 + sigma * prediction.eps
+    ends = (s == 0).view(-1, *[1] * (x_t.dim() - 1))
+    # There is no prediction at s = 0; what is computed in its place is not used.
+    later = student(x_s, torch.where(s == 0, t, s), cond, mask)
+    return torch.where(ends, prediction.x_0, later.x_0)
+
+
+def consistency_loss(
+    student: Denoiser,
+    teacher: Denoiser,
+    x_0: Tensor,
+    num_steps: int,
+    cond: Tensor | None = None,
+    mask: Tensor | None = None,
+    *,
+    teacher_cond: Tensor | None = None,
+    distance: Distance = squared_error,
+    weight: str = "uniform",
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Error of the student's x_0 against ``consistency_target``.
+
+    Args:
+        student: The student, to be sampled in one step.
+        teacher: The teacher.
+        x_0: Clean data, (B, C, L).
+        num_steps: Steps of the teacher, whose times are the grid.
+        cond: The student's conditioning, (B, C_cond, L).
+        mask: (B, 1, L), 1 = valid.
+        teacher_cond: The teacher's conditioning; default: the student's.
+        distance: Error of each utterance.
+        weight: Name of the weight of each utterance's error, see ``loss_weight``.
+        generator: Source of the drawn times and noise.
+
+    Returns:
+        Mean weighted error over the batch, a scalar.
+    """
+    x_t, t, s = noisy_on_grid(student, x_0, num_steps, generator)
+    target = consistency_target(student, teacher, x_t, t, s, cond, mask, teacher_cond)
+    errors = distance(student(x_t, t, cond, mask).x_0, target, mask)
+    weights = loss_weight(weight, student.schedule.log_snr(t))
+    return (weights.to(errors.dtype) * errors).mean()

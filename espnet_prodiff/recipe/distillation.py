@@ -1,0 +1,153 @@
+"""A chain of distillation: one training a phase, each student a later one's teacher."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from espnet_prodiff.diffusion import distillation_plan
+from espnet_prodiff.integration.base_config import laid_over, read_config
+from espnet_prodiff.integration.files import ConfigError, write_yaml
+from espnet_prodiff.integration.task import DiffusionTTSTask
+from espnet_prodiff.integration.teacher import Teacher
+from espnet_prodiff.recipe.jobs import Job, run_jobs
+from espnet_prodiff.recipe.training_log import TrainingProgress
+
+BEST = "valid.loss.best.pth"
+
+# What a phase decides for itself; everything else comes from the teacher's config.
+_OWN = {"output_dir", "init_param", "resume", "config", "local_rank"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be distilled, and how.
+
+    Attributes:
+        teacher_file: Weights of the first teacher.
+        config: Training config of a phase. Beside ESPnet's options it may hold
+            ``student``, the options of the network that differ from the teacher's, and
+            ``phases``: by a student's steps, what differs in its phase.
+        num_steps: Steps to visit; None halves the teacher's down to an odd number.
+        prefix: Students go to ``<prefix>_steps<N>``; None is the teacher's directory.
+        model_file: Name of the weights that a student hands on.
+        ngpu: GPUs of a training.
+        student: As ``student`` of the config, which it wins over.
+        train_args: Further options of every training.
+    """
+
+    teacher_file: Path
+    config: Path
+    num_steps: Sequence[int] | None = None
+    prefix: str | None = None
+    model_file: str = BEST
+    ngpu: int = 0
+    student: dict[str, Any] = field(default_factory=dict)
+    train_args: Sequence[str] = ()
+
+    def output_dir(self, num_steps: int) -> Path:
+        """Experiment directory of the student of ``num_steps``."""
+        prefix = self.prefix or str(self.teacher_file.parent)
+        return Path(f"{prefix}_steps{num_steps}")
+
+
+def run_plan(plan: Plan) -> list[Path]:
+    """Train or resume every phase.
+
+    Returns:
+        The weights of each student, in the order of the phases.
+
+    Raises:
+        FileNotFoundError, ConfigError, ValueError: The plan cannot be carried out.
+        RecipeError: A training failed; what it finished is resumed the next time.
+    """
+    teacher = Teacher(plan.teacher_file)
+    config = read_config(plan.config)
+    phases = distillation_plan(teacher.num_steps, plan.num_steps)
+    if plan.num_steps and plan.num_steps[0] == teacher.num_steps:
+        if not {**(config.get("student") or {}), **plan.student}:
+            raise ConfigError(
+                f"the teacher has {teacher.num_steps} steps already; a phase with as "
+                "many is for a smaller student, and no option of its network was given "
+                "(student: {denoiser_layers: ...})"
+            )
+        phases.insert(0, (teacher.num_steps, teacher.num_steps))
+    models = {teacher.num_steps: teacher}
+    made = []
+    for number, (teacher_steps, num_steps) in enumerate(phases, 1):
+        title = f"phase {number} of {len(phases)}, {teacher_steps} -> {num_steps} steps"
+        output_dir = plan.output_dir(num_steps)
+        run_phase(plan, config, models[teacher_steps], num_steps, title)
+        models[num_steps] = Teacher(output_dir / plan.model_file)
+        made.append(models[num_steps].model_file)
+    return made
+
+
+def run_phase(
+    plan: Plan, config: dict[str, Any], teacher: Teacher, num_steps: int, title: str
+) -> None:
+    """Run one phase as an ordinary stage-7 training, with a progress bar."""
+    output_dir = plan.output_dir(num_steps)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    config_file, log = output_dir / "phase.yaml", output_dir / "train.log"
+    write_yaml(config_file, phase_config(teacher, config, num_steps, plan.student))
+    command = [
+        *(sys.executable, "-m", "espnet_prodiff", "-m", "espnet2.bin.tts_train"),
+        *("--config", str(config_file)),
+        *("--output_dir", str(output_dir)),
+        *("--ngpu", str(plan.ngpu)),
+        *("--multiprocessing_distributed", "true"),
+        *plan.train_args,
+    ]
+    run_jobs([Job(command, log)], TrainingProgress(title, output_dir), single=False)
+
+
+def phase_config(
+    teacher: Teacher,
+    config: dict[str, Any],
+    num_steps: int,
+    student: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Training config of a phase: the teacher's data and features, ``config``'s way.
+
+    Args:
+        teacher: The teacher.
+        config: Training config, see ``Plan``, without ``base``.
+        num_steps: Steps of the student.
+        student: Options of the network that differ from the teacher's.
+
+    Raises:
+        ConfigError: If ``student`` or ``phases`` are no mappings.
+    """
+    config = dict(config)
+    phases = _mapping(config.pop("phases", None), "phases")
+    config = laid_over(config, _mapping(phases.get(num_steps), f"phases: {num_steps}"))
+    different = _mapping(config.pop("student", None), "student") | (student or {})
+    known = {action.dest for action in DiffusionTTSTask.get_parser()._actions}
+    inherited = {
+        key: value
+        for key, value in teacher.config.items()
+        if key in known - _OWN and not key.startswith("dist_")
+    }
+    merged = inherited | config
+    # The student has the teacher's network, but for what ``student`` says of it.
+    merged["tts"] = teacher.config["tts"]
+    merged["tts_conf"] = teacher.config["tts_conf"] | different
+    merged["tts_conf"]["num_steps"] = num_steps
+    for part in ("feats_extract", "pitch_extract", "energy_extract"):
+        merged[part] = teacher.config.get(part)
+    merged["teacher_model_file"] = str(teacher.model_file)
+    merged["resume"] = True
+    return merged
+
+
+def _mapping(value: Any, name: str) -> dict[Any, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ConfigError(
+            f"{name} of the distillation's config must be a mapping, but it is "
+            f"{value!r}"
+        )
+    return value
