@@ -143,7 +143,7 @@ class NoiseSchedule:
         return torch.linspace(total, 0, num_steps + 1, dtype=torch.float64)
 
     def _check_time(self, t: Time) -> torch.Tensor:
-        t = torch.as_tensor(t).to(torch.float64)
+        t = torch.as_tensor(t, dtype=torch.float64)
         # Only on the CPU: reading a value back from a GPU would stall it.
         inside = (t >= 0) & (t <= self.num_train_steps)
         if t.device.type == "cpu" and not inside.all():

@@ -1,15 +1,19 @@
 """Real phases of distillation through ESPnet's trainer."""
 
+import argparse
+import multiprocessing
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
 from espnet_prodiff.bin import distill
-from espnet_prodiff.integration.checkpoint import load_weights
+from espnet_prodiff.integration.checkpoint import CheckpointError, load_weights
 from espnet_prodiff.integration.files import ConfigError
 from espnet_prodiff.integration.task import DiffusionTTSTask
+from espnet_prodiff.integration.trainer import start_from_teacher
 from tests.integration.corpus import read_config, train
 
 STUDENT = "conf/debug/distill_prodiff.yaml"
@@ -136,3 +140,197 @@ def test_chain_refuses_steps_that_do_not_halve(teacher):
     command = ["--teacher_model_file", str(best(teacher)), "--config", STUDENT]
     with pytest.raises(ValueError, match="2, 1 steps, fewer each time, but 3 were"):
         distill.main([*command, "--num_steps", "3"])
+
+
+def build(exp):
+    model, _ = DiffusionTTSTask.build_model_from_file(exp / "config.yaml", best(exp))
+    return model
+
+
+def test_consistency_makes_a_student_of_one_step(corpus, teacher, tmp_path):
+    exp = train(
+        corpus,
+        STUDENT,
+        tmp_path / "exp",
+        *("--teacher_model_file", str(best(teacher))),
+        *("--distill_method", "consistency"),
+    )
+    model = build(exp).eval()
+    assert model.tts.num_steps == 1
+    calls = []
+    model.tts.denoiser.network.register_forward_hook(lambda *_: calls.append(1))
+    model.inference(text=torch.tensor([3, 4, 5]), use_teacher_forcing=False)
+    assert len(calls) == 1
+    assert not torch.equal(
+        load_weights(best(exp))["tts.denoiser.network.out_proj.weight"],
+        load_weights(best(teacher))["tts.denoiser.network.out_proj.weight"],
+    )
+    with pytest.raises(ValueError, match="consistency makes a student of 1 step, but"):
+        train(
+            corpus,
+            STUDENT,
+            tmp_path / "two",
+            *("--teacher_model_file", str(best(teacher))),
+            *("--distill_method", "consistency", "--tts_conf", "num_steps=2"),
+        )
+
+
+def test_a_smaller_student_keeps_every_second_layer(teacher):
+    args = DiffusionTTSTask.get_default_config()
+    args |= read_config(teacher)
+    args["tts_conf"] = args["tts_conf"] | {"denoiser_layers": 1}
+    student = DiffusionTTSTask.build_model(argparse.Namespace(**args))
+    start_from_teacher(student, best(teacher))
+    theirs, ours = load_weights(best(teacher)), student.state_dict()
+    assert len(student.tts.denoiser.network.layers) == 1
+    for name, weight in ours.items():
+        of_teacher = theirs[name]
+        if name.split(".")[-2] in ("step_proj", "cond_proj"):
+            of_teacher = of_teacher[: len(of_teacher) // 2]
+        assert torch.equal(weight, of_teacher), name
+    args["tts_conf"]["denoiser_layers"] = 3
+    larger = DiffusionTTSTask.build_model(argparse.Namespace(**args))
+    with pytest.raises(ValueError, match="at most its teacher's 2 residual layers"):
+        start_from_teacher(larger, best(teacher))
+    args["tts_conf"] |= {"denoiser_layers": 2, "adim": 8}
+    other = DiffusionTTSTask.build_model(argparse.Namespace(**args))
+    with pytest.raises(CheckpointError, match="tts.encoder"):
+        start_from_teacher(other, best(teacher))
+
+
+def test_a_smaller_student_in_a_phase_of_its_own_and_then_by_halves(
+    teacher, tmp_path, capfd
+):
+    config = tmp_path / "distill.yaml"
+    config.write_text(
+        f"base: {Path(STUDENT).resolve()}\n"
+        "student: {denoiser_channels: 8}\n"
+        "phases:\n"
+        "    1: {distill_method: consistency, num_iters_per_epoch: 3}\n"
+    )
+    distill.main(
+        [
+            *("--teacher_model_file", str(best(teacher)), "--config", str(config)),
+            *("--student", "denoiser_layers=1", "--num_steps", "4", "2", "1"),
+            *("--output_prefix", str(tmp_path / "small")),
+        ]
+    )
+    exps = [tmp_path / f"small_steps{n}" for n in (4, 2, 1)]
+    for exp in exps:
+        conf = read_config(exp)["tts_conf"]
+        assert (conf["denoiser_layers"], conf["denoiser_channels"]) == (1, 8)
+    assert read_config(exps[1])["num_iters_per_epoch"] == 4
+    assert read_config(exps[2])["num_iters_per_epoch"] == 3
+    out = capfd.readouterr().out
+    assert "| 4 -> 4 | progressive, l1, uniform | 1 x 8 |" in out
+    assert "| 2 -> 1 | consistency, l1, uniform | 1 x 8 |" in out
+
+
+def test_a_phase_of_its_own_needs_a_smaller_student(teacher):
+    command = ["--teacher_model_file", str(best(teacher)), "--config", STUDENT]
+    with pytest.raises(ConfigError, match="has 4 steps already.*smaller student"):
+        distill.main([*command, "--num_steps", "4", "2"])
+
+
+def test_phases_and_students_of_a_config_in_stage_7(corpus, teacher, tmp_path):
+    config = tmp_path / "distill.yaml"
+    base = f"base: {Path(STUDENT).resolve()}\n"
+    options = ["--teacher_model_file", str(best(teacher))]
+    config.write_text(base + "student: {denoiser_layers: 1}\n")
+    exp = train(corpus, str(config), tmp_path / "exp", *options)
+    assert read_config(exp)["tts_conf"]["denoiser_layers"] == 1
+    config.write_text(base + "phases: {2: {max_epoch: 3}}\n")
+    with pytest.raises(ConfigError, match="distill.yaml has phases.*phase.yaml"):
+        train(corpus, str(config), tmp_path / "other", *options)
+
+
+def test_another_noise_schedule_is_refused(corpus, teacher, tmp_path):
+    with pytest.raises(ValueError, match="different noise schedules.*diffusion_steps"):
+        train(
+            corpus,
+            STUDENT,
+            tmp_path / "exp",
+            *("--teacher_model_file", str(best(teacher))),
+            *("--tts_conf", "diffusion_scheduler=cosine"),
+        )
+
+
+@pytest.fixture
+def student_and_batches(teacher):
+    """A student in training and the two halves of a batch."""
+    args = DiffusionTTSTask.get_default_config() | read_config(teacher)
+    args["teacher_model_file"] = str(best(teacher))
+    args["tts_conf"] = args["tts_conf"] | {"num_steps": 2}
+    model = DiffusionTTSTask.build_model(argparse.Namespace(**args))
+    start_from_teacher(model, best(teacher))
+    generator = torch.Generator().manual_seed(0)
+    halves = []
+    for frames in (12, 17):
+        lengths = torch.tensor([frames, frames - 4])
+        durations = torch.zeros(2, 5, dtype=torch.long)
+        durations[:, :4], durations[:, 4] = 2, lengths - 8
+        halves.append(
+            {
+                "text": torch.randint(3, 8, (2, 4), generator=generator),
+                "text_lengths": torch.tensor([4, 4]),
+                "feats": torch.randn(2, frames, 20, generator=generator),
+                "feats_lengths": lengths,
+                "durations": durations,
+                "durations_lengths": torch.tensor([5, 5]),
+                "pitch": torch.randn(2, 5, 1, generator=generator),
+                "pitch_lengths": torch.tensor([5, 5]),
+                "energy": torch.randn(2, 5, 1, generator=generator),
+                "energy_lengths": torch.tensor([5, 5]),
+            }
+        )
+    return model.tts.train(), halves
+
+
+def loss_of_half(tts, halves, rank):
+    torch.manual_seed(rank)
+    return tts(**halves[rank])[0]
+
+
+def train_on_half(rank, rendezvous, tts, halves, results):
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2
+    )
+    torch.set_num_threads(1)
+    parallel = torch.nn.parallel.DistributedDataParallel(tts)
+    loss = loss_of_half(parallel, halves, rank)
+    loss.backward()
+    results[rank] = (
+        loss.item(),
+        {n: p.grad.numpy() for n, p in tts.named_parameters() if p.requires_grad},
+    )
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_have_the_loss_and_gradient_of_one(student_and_batches, tmp_path):
+    tts, halves = student_and_batches
+    with multiprocessing.Manager() as manager:
+        results = manager.dict()
+        torch.multiprocessing.spawn(
+            train_on_half, (tmp_path / "rendezvous", tts, halves, results), nprocs=2
+        )
+        (first, gradient), (second, same) = results[0], results[1]
+    # One process that accumulates the gradients of both halves.
+    losses = [loss_of_half(tts, halves, rank) / 2 for rank in range(2)]
+    sum(losses).backward()
+    assert (first + second) / 2 == pytest.approx(sum(losses).item(), abs=1e-5)
+    for name, parameter in tts.named_parameters():
+        if parameter.requires_grad:
+            one = parameter.grad.numpy()
+            assert abs(gradient[name] - one).max() < 1e-5, name
+            assert (gradient[name] == same[name]).all()
+
+
+def test_loss_in_half_precision(student_and_batches):
+    tts, halves = student_and_batches
+    exact = loss_of_half(tts, halves, 0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        coarse = loss_of_half(tts, halves, 0)
+    assert coarse.item() == pytest.approx(exact.item(), rel=0.03)
+    coarse.backward()
+    gradients = [p.grad for p in tts.parameters() if p.requires_grad]
+    assert all(torch.isfinite(g).all() for g in gradients)
