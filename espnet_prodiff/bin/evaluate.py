@@ -85,7 +85,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--num_pictures",
         type=int,
         default=3,
-        help="utterances to draw; 0 for no pictures",
+        help="utterances to draw; 0 for no pictures and no audio of the seeds",
     )
     parser.add_argument("--output_dir", type=Path, required=True)
     return parser
@@ -142,6 +142,7 @@ def run(args: argparse.Namespace) -> None:
     from espnet_prodiff.evaluation import run as evaluation
     from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
     from espnet_prodiff.evaluation.machine import describe_command, describe_machine
+    from espnet_prodiff.evaluation.plot_steps import plot_steps
     from espnet_prodiff.evaluation.progress import progress_bar
     from espnet_prodiff.evaluation.table import Results, write_results
 
@@ -195,6 +196,10 @@ def run(args: argparse.Namespace) -> None:
     print(files[0].read_text(encoding="utf-8"))
     if args.num_pictures > 0:
         files += _draw(args, data, systems, models, utterances, speak, token_list)
+        steps = {model.name: model.steps for model in models if model.steps}
+        if len(set(steps.values())) > 1:
+            path = args.output_dir / "images" / "steps.png"
+            files.append(plot_steps(results.rows, steps, path))
     print("\n".join(f"wrote {file}" for file in files))
 
 
@@ -257,6 +262,16 @@ def _draw(
         drawn += pictures.draw_model_mels(models, shown, data, args.variance, 0, images)
         drawn += pictures.draw_alignments(models[0], shown, data, token_list, images)
         drawn += pictures.draw_denoising(models, shown[0], data, 0, images)
+        if args.num_seeds > 1:
+            drawn += pictures.draw_seeds(
+                models,
+                shown[0],
+                data,
+                args.variance,
+                range(args.num_seeds),
+                speak.vocoder,
+                args.output_dir,
+            )
     if args.system:
         utts = list(data)[: args.num_pictures]
         chosen = dict(args.system)

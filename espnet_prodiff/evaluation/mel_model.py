@@ -66,6 +66,8 @@ class MelModel:
                 f"is fixed in training ({own}), {num_steps} cannot be had."
             )
         self.num_steps = num_steps
+        # What it is sampled with; None where the model does not tell.
+        self.steps = num_steps or getattr(self.tts, "num_steps", own)
 
     @torch.no_grad()
     def recorded_mel(self, inputs: MelInputs) -> Tensor:

@@ -1,19 +1,26 @@
 """Draw the pictures of an evaluation into one directory."""
 
 import logging
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from espnet_prodiff.evaluation.evaluation_set import EvaluationSet
 from espnet_prodiff.evaluation.figures import MelAxes
-from espnet_prodiff.evaluation.files import EvaluationError, read_audio, read_table
+from espnet_prodiff.evaluation.files import (
+    EvaluationError,
+    read_audio,
+    read_table,
+    write_audio,
+)
 from espnet_prodiff.evaluation.mel_model import MelInputs, MelModel
 from espnet_prodiff.evaluation.plot_denoising import plot_denoising
 from espnet_prodiff.evaluation.plot_losses import plot_losses, read_losses
-from espnet_prodiff.evaluation.plot_mels import plot_alignment, plot_mels
+from espnet_prodiff.evaluation.plot_mels import plot_alignment, plot_mels, plot_seeds
 
 
 def draw_model_mels(
@@ -40,6 +47,39 @@ def draw_model_mels(
     return drawn
 
 
+def draw_seeds(
+    models: Sequence[MelModel],
+    inputs: MelInputs,
+    data: EvaluationSet,
+    variance: str,
+    seeds: Sequence[int],
+    vocoder: Callable[[torch.Tensor], torch.Tensor] | None,
+    output_dir: Path,
+) -> list[Path]:
+    """Draw and speak one utterance from several seeds, every model the same noise.
+
+    Writes ``images/seeds_<utterance>.png`` and, with a vocoder,
+    ``audio/<utterance>/<model>_seed<n>.wav``.
+    """
+    scale = MelAxes.of_feats_extract(models[0].model.feats_extract)
+    mels: dict[str, np.ndarray] = {}
+    written = []
+    for model in models:
+        draws = model.draw(inputs, list(seeds), variance)
+        logmels = [model.denormalise(torch.from_numpy(draw)) for draw in draws]
+        mels[model.name] = torch.stack(logmels).cpu().numpy()
+        name = re.sub(r"\W+", "_", model.name)
+        for seed, logmel in zip(seeds, logmels, strict=True):
+            if vocoder is not None:
+                wav = vocoder(logmel).float().cpu().numpy()
+                path = output_dir / "audio" / inputs.utt / f"{name}_seed{seed}.wav"
+                write_audio(path, wav, data.fs)
+                written.append(path)
+    title = f"{inputs.utt}: {data.texts[inputs.utt]}"
+    path = output_dir / "images" / f"seeds_{inputs.utt}.png"
+    return [plot_seeds(mels, scale, title, path), *written]
+
+
 def draw_decoded_mels(
     systems: Mapping[str, Path],
     feats_extract: Any,
@@ -51,8 +91,6 @@ def draw_decoded_mels(
 
     Systems without ``denorm/feats.scp`` are left out.
     """
-    import torch
-
     scale = MelAxes.of_feats_extract(feats_extract)
     tables = {}
     for name, directory in systems.items():

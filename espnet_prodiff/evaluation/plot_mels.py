@@ -39,6 +39,36 @@ def plot_mels(
     return save(figure, path)
 
 
+def plot_seeds(
+    mels: Mapping[str, np.ndarray], scale: MelAxes, title: str, path: str | Path
+) -> Path:
+    """Draw one utterance from several seeds, a row for each system.
+
+    Args:
+        mels: Log-mels (num_seeds, T, n_mels) by system, all of one length.
+        scale: Their axes.
+        title: Title of the picture.
+        path: Where to save the PNG.
+    """
+    loud = {name: draws * scale.decibels for name, draws in mels.items()}
+    limits = shared_limits([draw for draws in loud.values() for draw in draws])
+    num_seeds = len(next(iter(mels.values())))
+    figure = new_figure(1.0 + 3.4 * num_seeds, 0.7 + 1.9 * len(mels))
+    grid = figure.subplots(
+        len(mels), num_seeds, sharex=True, sharey=True, squeeze=False
+    )
+    for row, (name, draws) in zip(grid, loud.items(), strict=True):
+        for seed, (axes, draw) in enumerate(zip(row, draws, strict=True)):
+            image = draw_mel(axes, draw, scale, limits, f"{name}, seed {seed}")
+            if seed:
+                axes.set_ylabel("")
+    for axes in grid[-1]:
+        axes.set_xlabel("seconds")
+    figure.colorbar(image, ax=grid.ravel().tolist(), label="dB", pad=0.01)
+    figure.suptitle(title, fontsize="medium", wrap=True)
+    return save(figure, path)
+
+
 def plot_alignment(
     mel: np.ndarray,
     durations: np.ndarray,

@@ -93,7 +93,19 @@ def test_table_pictures_and_copy_synthesis(recipe, tmp_path):
         "denoising_2_u0.png",
         "decoded_u0.png",
         "losses.png",
+        "seeds_u0.png",
+        "steps.png",
     }
+    spoken = {p.name for p in (tmp_path / "results" / "audio" / "u0").iterdir()}
+    seeds = range(2)
+    assert spoken == {
+        f"{m}_seed{n}.wav" for m in ("teacher", "one_step") for n in seeds
+    }
+    first, second = (
+        sf.read(tmp_path / "results" / "audio" / "u0" / f"teacher_seed{n}.wav")[0]
+        for n in seeds
+    )
+    assert len(first) == len(second) and np.abs(first - second).max() > 1e-3
     markdown = (tmp_path / "results" / "results.md").read_text()
     assert "| parrot | 0.00 ± 0.00 |" in markdown
 
