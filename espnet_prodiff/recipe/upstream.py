@@ -21,7 +21,7 @@ LINKS = {
 # The plugin's own options, which tts.sh does not know.
 PLUGIN = (
     "nbpe", "durations", "align_args", "distill_steps", "distill_config",
-    "distill_args", "evaluate", "evaluate_args",
+    "distill_args", "distill_tag", "evaluate", "evaluate_args",
 )  # fmt: skip
 # Where our default is not that of tts.sh, it is always passed.
 ALWAYS = ("python", "skip_scoring")

@@ -4,6 +4,7 @@ import sys
 import pytest
 import torch
 
+from espnet_prodiff.integration.base_config import read_config
 from espnet_prodiff.prodiff.network import ProDiffNetwork
 
 
@@ -85,3 +86,28 @@ def test_network_imports_torch_alone():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def multiplications_a_frame(config, student):
+    options = config["tts_conf"] | student
+    network = ProDiffNetwork(
+        80,
+        options["adim"],
+        options["denoiser_channels"],
+        options["denoiser_layers"],
+        options["diffusion_cycle_ln"],
+    )
+    convolutions = [m for m in network.modules() if isinstance(m, torch.nn.Conv1d)]
+    reach = 1 + sum(2 * layer.conv.dilation[0] for layer in network.layers)
+    return sum(conv.weight.numel() for conv in convolutions), reach
+
+
+@pytest.mark.parametrize("size", ["conf", "conf/mini"])
+def test_smaller_students_cost_what_their_configs_say(size):
+    for name, low, high in (("half", 0.48, 0.52), ("quarter", 0.23, 0.255)):
+        config = read_config(f"{size}/distill_prodiff_{name}.yaml")
+        teacher, reach_of_teacher = multiplications_a_frame(config, {})
+        student, reach = multiplications_a_frame(config, config["student"])
+        assert low < student / teacher < high
+        if name == "quarter":
+            assert reach >= reach_of_teacher

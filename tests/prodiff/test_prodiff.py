@@ -300,3 +300,22 @@ def test_foreign_weights_are_refused_even_where_loading_is_lenient():
     with pytest.raises(ValueError, match="not of this ProDiff"):
         model.load_state_dict(half, strict=False)
     model.load_state_dict(model.state_dict())
+
+
+@pytest.mark.parametrize("times", ["discrete", "continuous"])
+def test_a_teacher_is_trained_at_the_times_that_it_was_asked_for(times):
+    model = make_prodiff(
+        diffusion_scheduler="cosine", diffusion_steps=8, num_steps=4, train_times=times
+    )
+    told = []
+    model.denoiser.network.step_embedding.register_forward_pre_hook(
+        lambda _, inputs: told.extend(inputs[0].tolist())
+    )
+    batch = make_batch()
+    for _ in range(40):
+        model(**batch)
+    whole = [t == round(t) for t in told]
+    assert all(whole) if times == "discrete" else not any(whole)
+    assert 0 < min(told) < 2 and 7 < max(told) <= 8
+    with pytest.raises(ValueError, match="train_times must be one of discrete, cont"):
+        make_prodiff(train_times="random")
