@@ -32,6 +32,11 @@ def get_parser() -> argparse.ArgumentParser:
         "teacher's as long as they are even",
     )
     parser.add_argument(
+        "--teacher_num_steps",
+        type=int,
+        help="Steps that the teacher is sampled with; default: its own",
+    )
+    parser.add_argument(
         "--config",
         required=True,
         type=Path,
@@ -70,6 +75,7 @@ def main(cmd: Sequence[str] | None = None) -> None:
             args.teacher_model_file,
             args.config,
             args.num_steps,
+            args.teacher_num_steps,
             args.output_prefix,
             args.model_file,
             args.ngpu,

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from espnet2.tasks.tts import TTSTask, tts_choices
 from espnet2.tts.espnet_model import ESPnetTTSModel
-from espnet2.utils.types import str2bool, str_or_none
+from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
 from espnet_prodiff.diffusion.weighting import LOSS_WEIGHTS
 from espnet_prodiff.integration import data_checks
@@ -64,6 +64,12 @@ class DiffusionTTSTask(TTSTask):
             "default half the teacher's",
         )
         group.add_argument(
+            "--teacher_num_steps",
+            type=int_or_none,
+            default=None,
+            help="Steps that the teacher is sampled with; default: its own",
+        )
+        group.add_argument(
             "--distill_method",
             choices=DISTILL_METHODS,
             default="progressive",
@@ -104,7 +110,9 @@ class DiffusionTTSTask(TTSTask):
                 f"this config is of a model of espnet_prodiff, not of {args.tts}: "
                 f"set tts to one of {', '.join(CLASSES)}"
             )
-        teacher = None if teacher_file is None else Teacher(teacher_file)
+        teacher = None
+        if teacher_file is not None:
+            teacher = Teacher(teacher_file, args.teacher_num_steps)
         if ours:
             # Written to config.yaml, where it tells our models from ESPnet's built-in.
             args.tts_conf = {**args.tts_conf, "espnet_prodiff": CHECKPOINT_FORMAT}
@@ -160,7 +168,8 @@ class DiffusionTTSTask(TTSTask):
             output_dir = Path(args.output_dir)
             refuse_changed_model(output_dir, args)
             if args.teacher_model_file is not None and not args.collect_stats:
-                keep_teacher(output_dir, Teacher(args.teacher_model_file))
+                teacher = Teacher(args.teacher_model_file, args.teacher_num_steps)
+                keep_teacher(output_dir, teacher)
         keep_freed_memory()
         with atomic_torch_save(), safe_torch_load():
             super().main_worker(args)
@@ -253,6 +262,12 @@ def keep_teacher(output_dir: Path, teacher: Teacher) -> None:
                 f"{before.get('teacher_model_file')} had the SHA-256 "
                 f"{before.get('teacher_sha256')}, {teacher.model_file} has "
                 f"{record['teacher_sha256']}. Train in a new experiment directory"
+            )
+        if before.get("teacher_num_steps") != record["teacher_num_steps"]:
+            raise ConfigError(
+                f"the teacher of {output_dir} was sampled in "
+                f"{before.get('teacher_num_steps')} steps when its training began, not "
+                f"in {record['teacher_num_steps']}. Train in a new experiment directory"
             )
         return
     output_dir.mkdir(parents=True, exist_ok=True)

@@ -35,13 +35,14 @@ class Teacher:
 
     Args:
         model_file: The teacher's weights; its config.yaml lies beside them.
+        num_steps: Steps that it is sampled with; default: its own.
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ConfigError: If the model is none of ours.
+        ConfigError: If the model is none of ours or cannot be sampled so.
     """
 
-    def __init__(self, model_file: str | Path) -> None:
+    def __init__(self, model_file: str | Path, num_steps: int | None = None) -> None:
         self.model_file = Path(model_file)
         if not self.model_file.is_file():
             raise FileNotFoundError(f"teacher_model_file {model_file} does not exist")
@@ -55,8 +56,13 @@ class Teacher:
                 "Train one with --tts prodiff through python3 -m espnet_prodiff"
             )
         options = inspect.signature(CLASSES[self.config["tts"]]).parameters
-        default = conf.get("diffusion_steps", options["diffusion_steps"].default)
-        self.num_steps: int = conf.get("num_steps") or default
+        total = conf.get("diffusion_steps", options["diffusion_steps"].default)
+        self.num_steps: int = num_steps or conf.get("num_steps") or total
+        if not 1 <= self.num_steps <= total:
+            raise ConfigError(
+                f"the teacher {model_file} can be sampled in 1 to {total} steps, but "
+                f"teacher_num_steps is {self.num_steps}"
+            )
         self._tts: AbsTTS | None = None
 
     def record(self) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Plan:
 
     Attributes:
         teacher_file: Weights of the first teacher.
+        teacher_num_steps: Steps that it is sampled with; None is its own number.
         config: Training config of a phase. Beside ESPnet's options it may hold
             ``student``, the options of the network that differ from the teacher's, and
             ``phases``: by a student's steps, what differs in its phase.
@@ -40,6 +41,7 @@ class Plan:
     teacher_file: Path
     config: Path
     num_steps: Sequence[int] | None = None
+    teacher_num_steps: int | None = None
     prefix: str | None = None
     model_file: str = BEST
     ngpu: int = 0
@@ -62,7 +64,7 @@ def run_plan(plan: Plan) -> list[Path]:
         FileNotFoundError, ConfigError, ValueError: The plan cannot be carried out.
         RecipeError: A training failed; what it finished is resumed the next time.
     """
-    teacher = Teacher(plan.teacher_file)
+    teacher = Teacher(plan.teacher_file, plan.teacher_num_steps)
     config = read_config(plan.config)
     phases = distillation_plan(teacher.num_steps, plan.num_steps)
     if plan.num_steps and plan.num_steps[0] == teacher.num_steps:
@@ -138,6 +140,7 @@ def phase_config(
     for part in ("feats_extract", "pitch_extract", "energy_extract"):
         merged[part] = teacher.config.get(part)
     merged["teacher_model_file"] = str(teacher.model_file)
+    merged["teacher_num_steps"] = teacher.num_steps
     merged["resume"] = True
     return merged
 

@@ -98,6 +98,19 @@ def test_a_changed_teacher_is_refused(corpus, teacher_copy, tmp_path):
         train(corpus, STUDENT, exp, *options, "--max_epoch", "2")
 
 
+def test_a_teacher_can_be_sampled_with_other_steps_than_its_own(
+    corpus, teacher, tmp_path
+):
+    options = ["--teacher_model_file", str(best(teacher)), "--tts_conf", "num_steps=1"]
+    exp = train(corpus, STUDENT, tmp_path / "exp", *options, "--teacher_num_steps", "3")
+    record = yaml.safe_load((exp / "teacher.yaml").read_text())
+    assert record["teacher_num_steps"] == 3
+    with pytest.raises(ConfigError, match="was sampled in 3 steps .* not in 2"):
+        train(corpus, STUDENT, exp, *options, "--teacher_num_steps", "2")
+    with pytest.raises(ConfigError, match="in 1 to 4 steps, but .* is 5"):
+        train(corpus, STUDENT, tmp_path / "b", *options, "--teacher_num_steps", "5")
+
+
 def test_impossible_teachers_are_refused(corpus, teacher, tmp_path):
     with pytest.raises(FileNotFoundError, match="teacher_model_file .*nowhere.pth"):
         train(corpus, STUDENT, tmp_path / "a", "--teacher_model_file", "nowhere.pth")
