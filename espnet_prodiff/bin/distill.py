@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from espnet_prodiff.diffusion.distillation import DISTILL_FROM
 from espnet_prodiff.evaluation.distillation_report import write_report
 from espnet_prodiff.recipe.distillation import BEST, Plan, run_plan
 from espnet_prodiff.recipe.errors import RecipeError
@@ -35,6 +36,12 @@ def get_parser() -> argparse.ArgumentParser:
         "--teacher_num_steps",
         type=int,
         help="Steps that the teacher is sampled with; default: its own",
+    )
+    parser.add_argument(
+        "--distill_from",
+        choices=DISTILL_FROM,
+        help="Teacher of each student: the latest before it (previous) or that of "
+        "--teacher_model_file (first); default: what --config says, or previous",
     )
     parser.add_argument(
         "--config",
@@ -79,6 +86,7 @@ def main(cmd: Sequence[str] | None = None) -> None:
             args.output_prefix,
             args.model_file,
             args.ngpu,
+            args.distill_from,
             dict(args.student),
             train_args,
         )

@@ -14,6 +14,9 @@ from espnet_prodiff.diffusion.denoiser import Denoiser
 from espnet_prodiff.diffusion.loss import Distance, draw_noise, squared_error
 from espnet_prodiff.diffusion.weighting import loss_weight
 
+GRID_TIMES = ("uniform", "landing")
+DISTILL_FROM = ("previous", "first")
+
 
 @torch.no_grad()
 def distillation_target(
@@ -88,6 +91,7 @@ def distillation_loss(
     teacher_cond: Tensor | None = None,
     distance: Distance = squared_error,
     weight: str = "uniform",
+    times: str = "uniform",
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Error of the student's x_0 against the target of the teacher's steps.
@@ -103,12 +107,13 @@ def distillation_loss(
         teacher_cond: The teacher's conditioning; default: the student's.
         distance: Error of each utterance.
         weight: Name of the weight of each utterance's error, see ``loss_weight``.
+        times: How often each of the student's times is drawn, see ``noisy_on_grid``.
         generator: Source of the drawn times and noise.
 
     Returns:
         Mean weighted error over the batch, a scalar.
     """
-    x_t, t, s = noisy_on_grid(student, x_0, num_steps, generator)
+    x_t, t, s = noisy_on_grid(student, x_0, num_steps, generator, times)
     target = distillation_target(
         teacher,
         x_t,
@@ -128,36 +133,61 @@ def noisy_on_grid(
     x_0: Tensor,
     num_steps: int,
     generator: torch.Generator | None,
+    times: str = "uniform",
 ) -> tuple[Tensor, Tensor, Tensor]:
     """x_t at a random time t of ``num_steps`` even steps, t, and the next time s.
 
-    i ~ U{1..N}: the step leads from t = T i/N to s = T (i-1)/N.
+    The step i leads from t = T i/N to s = T (i-1)/N; i ~ U{1..N} with "uniform" times.
+
+    NOTE: with "landing" times a step is drawn as often as its x_0 counts where the step
+    lands, alpha_s - alpha_t sigma_s / sigma_t. Steps that lead from noise to noise
+    hardly change anything, and the uniform draw of the paper spends its share on them.
+
+    Raises:
+        ValueError: If ``times`` is neither.
     """
-    total = denoiser.schedule.num_train_steps
-    i = torch.randint(
-        1, num_steps + 1, (len(x_0),), generator=generator, device=x_0.device
-    ).double()
-    t, s = total * i / num_steps, total * (i - 1) / num_steps
+    if times not in GRID_TIMES:
+        raise ValueError(
+            f"times must be one of {', '.join(GRID_TIMES)}, but it is {times!r}"
+        )
+    schedule = denoiser.schedule
+    grid = schedule.timesteps(num_steps).flip(0).to(x_0.device)
+    shares = torch.ones_like(grid[1:])
+    if times == "landing":
+        ratio = schedule.sigma(grid[:-1]) / schedule.sigma(grid[1:])
+        shares = schedule.alpha(grid[:-1]) - schedule.alpha(grid[1:]) * ratio
+    i = torch.multinomial(shares, len(x_0), replacement=True, generator=generator)
+    t, s = grid[i + 1], grid[i]
     alpha, sigma = denoiser.alpha_sigma(t, x_0)
     return alpha * x_0 + sigma * draw_noise(x_0, generator), t, s
 
 
 def distillation_plan(
-    teacher_steps: int, visit: Sequence[int] | None = None
+    teacher_steps: int,
+    visit: Sequence[int] | None = None,
+    distill_from: str = "previous",
 ) -> list[tuple[int, int]]:
     """Pairs (teacher's steps, student's steps) of the phases that lead to ``visit``.
 
     A student's teacher is the latest model before it whose steps are a multiple of its
-    own: "6 3 2 1" from 12 steps is 12 -> 6 -> 3, 6 -> 2, 2 -> 1.
+    own: "6 3 2 1" from 12 steps is 12 -> 6 -> 3, 6 -> 2, 2 -> 1. Or it is the first
+    teacher for all of them.
 
     Args:
         teacher_steps: Steps that the first teacher is sampled with.
         visit: Step counts of the students; default: half the teacher's, half of that
             and so on as long as it is even. ``teacher_steps`` may lead the list.
+        distill_from: "previous" or "first".
 
     Raises:
-        ValueError: If the step counts do not decrease or a student has no teacher.
+        ValueError: If the step counts do not decrease, a student has no teacher or
+            ``distill_from`` is neither.
     """
+    if distill_from not in DISTILL_FROM:
+        raise ValueError(
+            f"distill_from must be one of {', '.join(DISTILL_FROM)}, but it is "
+            f"{distill_from!r}"
+        )
     if visit is None:
         visit, halved = [], teacher_steps
         while halved % 2 == 0:
@@ -176,6 +206,6 @@ def distillation_plan(
                 f"{', '.join(map(str, divisors[::-1])) or 'none'} steps, fewer each "
                 f"time, but {' '.join(map(str, visit))} were asked for"
             )
-        pairs.append((multiples[-1], steps))
+        pairs.append((multiples[0 if distill_from == "first" else -1], steps))
         chain.append(steps)
     return pairs

@@ -63,6 +63,7 @@ def plain_config(path: str | None) -> Iterator[str | None]:
             f"{path} has phases, which only espnet_prodiff.bin.distill runs; each of "
             "them can be run alone with the phase.yaml in its experiment directory"
         )
+    config.pop("distill_from", None)  # of bin.distill; here the teacher is given
     # What bin.distill tells from the teacher's options is here one with the others.
     student = config.pop("student", None) or {}
     if student:

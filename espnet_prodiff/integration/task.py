@@ -15,6 +15,7 @@ from espnet2.tasks.tts import TTSTask, tts_choices
 from espnet2.tts.espnet_model import ESPnetTTSModel
 from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
+from espnet_prodiff.diffusion.distillation import GRID_TIMES
 from espnet_prodiff.diffusion.weighting import LOSS_WEIGHTS
 from espnet_prodiff.integration import data_checks
 from espnet_prodiff.integration.checkpoint import (
@@ -64,6 +65,12 @@ class DiffusionTTSTask(TTSTask):
             "default half the teacher's",
         )
         group.add_argument(
+            "--start_model_file",
+            type=str_or_none,
+            default=None,
+            help="Weights that a student starts with; default: its teacher's",
+        )
+        group.add_argument(
             "--teacher_num_steps",
             type=int_or_none,
             default=None,
@@ -87,6 +94,13 @@ class DiffusionTTSTask(TTSTask):
             choices=LOSS_WEIGHTS,
             default="uniform",
             help="Weight of that distance as a function of the noise",
+        )
+        group.add_argument(
+            "--distill_times",
+            choices=GRID_TIMES,
+            default="uniform",
+            help="How often a progressive student's times are drawn: alike, or as much "
+            "as its prediction counts where the step lands",
         )
         group.add_argument(
             "--freeze_text_side",
@@ -130,9 +144,14 @@ class DiffusionTTSTask(TTSTask):
                 args.distill_method,
                 args.distill_distance,
                 args.distill_weight,
+                args.distill_times,
             )
-            model.tts.objective.starts_from_teacher = not args.init_param
-            args.teacher_model_file = None  # a packed student names no other file
+            if args.init_param:
+                model.tts.objective.start_file = None
+            elif args.start_model_file is not None:
+                model.tts.objective.start_file = Path(args.start_model_file)
+            # A packed student names no other file.
+            args.teacher_model_file = args.start_model_file = None
         return model
 
     @classmethod

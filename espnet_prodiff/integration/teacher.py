@@ -18,6 +18,7 @@ from espnet_prodiff.diffusion import (
     distillation_loss,
     squared_error,
 )
+from espnet_prodiff.diffusion.distillation import GRID_TIMES
 from espnet_prodiff.diffusion.weighting import LOSS_WEIGHTS
 from espnet_prodiff.integration.checkpoint import file_sha256
 from espnet_prodiff.integration.files import ConfigError, read_yaml
@@ -98,6 +99,7 @@ class DistillationObjective:
         method: "progressive" (Salimans & Ho) or "consistency" (Song et al.).
         distance: "l1", "l2" or "l1_ssim".
         weight: Name of the loss weight, see ``loss_weight``.
+        times: "uniform" or "landing", see ``noisy_on_grid``; for "progressive".
 
     Raises:
         ValueError: If an option is none of its values or the student's number of steps
@@ -105,19 +107,27 @@ class DistillationObjective:
     """
 
     def __init__(
-        self, teacher: Teacher, student: AbsTTS, method: str, distance: str, weight: str
+        self,
+        teacher: Teacher,
+        student: AbsTTS,
+        method: str,
+        distance: str,
+        weight: str,
+        times: str = "uniform",
     ) -> None:
         _require("distill_method", method, DISTILL_METHODS)
         _require("distill_distance", distance, DISTANCES)
         _require("distill_weight", weight, LOSS_WEIGHTS)
+        _require("distill_times", times, GRID_TIMES)
         self.teacher = teacher
         # A text side that learns moves away from the teacher's.
         self.shares_conditioning = getattr(student, "text_side_is_frozen", True)
-        self.loss = DISTILL_METHODS[method](teacher.num_steps, student.num_steps)
+        steps = (teacher.num_steps, student.num_steps)
+        self.loss = DISTILL_METHODS[method](*steps, times)
         self.options = {"distance": DISTANCES[distance], "weight": weight}
         self._checked = False
-        # Whether the student begins with the teacher's weights, as in Salimans & Ho.
-        self.starts_from_teacher = True
+        # The weights that the student begins with: its teacher's, as in Salimans & Ho.
+        self.start_file: Path | None = teacher.model_file
 
     def __call__(
         self,
@@ -153,7 +163,9 @@ class DistillationObjective:
         )
 
 
-def _progressive(teacher_steps: int, student_steps: int) -> Callable[..., Tensor]:
+def _progressive(
+    teacher_steps: int, student_steps: int, times: str
+) -> Callable[..., Tensor]:
     if teacher_steps % student_steps:
         raise ValueError(
             f"a student's steps have to divide its teacher's {teacher_steps}, but "
@@ -163,14 +175,21 @@ def _progressive(teacher_steps: int, student_steps: int) -> Callable[..., Tensor
         distillation_loss,
         num_steps=student_steps,
         teacher_steps=teacher_steps // student_steps,
+        times=times,
     )
 
 
-def _consistency(teacher_steps: int, student_steps: int) -> Callable[..., Tensor]:
+def _consistency(
+    teacher_steps: int, student_steps: int, times: str
+) -> Callable[..., Tensor]:
     if student_steps != 1:
         raise ValueError(
             "distill_method consistency makes a student of 1 step, but num_steps is "
             f"{student_steps}: use progressive, or num_steps=1"
+        )
+    if times != "uniform":  # every time of the path hands on to the one before it
+        raise ValueError(
+            f"distill_times of consistency must be uniform, but it is {times}"
         )
     return partial(consistency_loss, num_steps=teacher_steps)
 

@@ -48,8 +48,8 @@ class DiffusionTrainer(Trainer):
         """Train as ESPnet does; a checkpoint to resume from replaces the start."""
         objective = getattr(model.tts, "objective", None)
         if isinstance(objective, DistillationObjective):
-            if objective.starts_from_teacher:
-                start_from_teacher(model, objective.teacher.model_file)
+            if objective.start_file is not None:
+                start_from_teacher(model, objective.start_file)
         super().run(model, *args, **kwargs)
 
     @classmethod

@@ -28,12 +28,16 @@ class Plan:
         teacher_file: Weights of the first teacher.
         teacher_num_steps: Steps that it is sampled with; None is its own number.
         config: Training config of a phase. Beside ESPnet's options it may hold
-            ``student``, the options of the network that differ from the teacher's, and
-            ``phases``: by a student's steps, what differs in its phase.
+            ``student``, the options of the network that differ from the teacher's,
+            ``phases``: by a student's steps, what differs in its phase, and
+            ``distill_from``.
         num_steps: Steps to visit; None halves the teacher's down to an odd number.
         prefix: Students go to ``<prefix>_steps<N>``; None is the teacher's directory.
         model_file: Name of the weights that a student hands on.
         ngpu: GPUs of a training.
+        distill_from: Teacher of each student, "previous" or "first", when a student
+            still starts from the one before it; None is what the config says, or
+            "previous".
         student: As ``student`` of the config, which it wins over.
         train_args: Further options of every training.
     """
@@ -45,6 +49,7 @@ class Plan:
     prefix: str | None = None
     model_file: str = BEST
     ngpu: int = 0
+    distill_from: str | None = None
     student: dict[str, Any] = field(default_factory=dict)
     train_args: Sequence[str] = ()
 
@@ -66,7 +71,9 @@ def run_plan(plan: Plan) -> list[Path]:
     """
     teacher = Teacher(plan.teacher_file, plan.teacher_num_steps)
     config = read_config(plan.config)
-    phases = distillation_plan(teacher.num_steps, plan.num_steps)
+    own = config.pop("distill_from", "previous")
+    source = plan.distill_from or own
+    phases = distillation_plan(teacher.num_steps, plan.num_steps, source)
     if plan.num_steps and plan.num_steps[0] == teacher.num_steps:
         if not {**(config.get("student") or {}), **plan.student}:
             raise ConfigError(
@@ -76,24 +83,35 @@ def run_plan(plan: Plan) -> list[Path]:
             )
         phases.insert(0, (teacher.num_steps, teacher.num_steps))
     models = {teacher.num_steps: teacher}
-    made = []
+    made: list[Path] = []
     for number, (teacher_steps, num_steps) in enumerate(phases, 1):
         title = f"phase {number} of {len(phases)}, {teacher_steps} -> {num_steps} steps"
         output_dir = plan.output_dir(num_steps)
-        run_phase(plan, config, models[teacher_steps], num_steps, title)
-        models[num_steps] = Teacher(output_dir / plan.model_file)
-        made.append(models[num_steps].model_file)
+        start = made[-1] if made and source == "first" else None
+        run_phase(plan, config, models[teacher_steps], num_steps, start, title)
+        student = Teacher(output_dir / plan.model_file)
+        if num_steps != teacher.num_steps or source == "previous":
+            models[num_steps] = student
+        made.append(student.model_file)
     return made
 
 
 def run_phase(
-    plan: Plan, config: dict[str, Any], teacher: Teacher, num_steps: int, title: str
+    plan: Plan,
+    config: dict[str, Any],
+    teacher: Teacher,
+    num_steps: int,
+    start: Path | None,
+    title: str,
 ) -> None:
     """Run one phase as an ordinary stage-7 training, with a progress bar."""
     output_dir = plan.output_dir(num_steps)
     output_dir.mkdir(parents=True, exist_ok=True)
     config_file, log = output_dir / "phase.yaml", output_dir / "train.log"
-    write_yaml(config_file, phase_config(teacher, config, num_steps, plan.student))
+    phase = phase_config(teacher, config, num_steps, plan.student)
+    if start is not None:
+        phase["start_model_file"] = str(start)
+    write_yaml(config_file, phase)
     command = [
         *(sys.executable, "-m", "espnet_prodiff", "-m", "espnet2.bin.tts_train"),
         *("--config", str(config_file)),
