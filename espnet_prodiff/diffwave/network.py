@@ -267,8 +267,8 @@ class DiffWaveNetwork(nn.Module):
         if not fits or mel.shape[-1] == 0:
             found = "None" if mel is None else f"of shape {tuple(mel.shape)}"
             raise ValueError(
-                f"cond must be a mel (B, {self.n_mels}, F), F > 0: this DiffWave was built "
-                f"for {self.n_mels} mel bins, but cond is {found}"
+                f"cond must be a mel (B, {self.n_mels}, F), F > 0: this DiffWave was "
+                f"built for {self.n_mels} mel bins, but cond is {found}"
             )
         if length is not None and mel.shape[-1] * self.hop_length != length:
             frames = mel.shape[-1]
