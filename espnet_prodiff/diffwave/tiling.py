@@ -1,0 +1,309 @@
+"""DiffWave's network evaluated along time: memory for one tile, whatever the length.
+
+The tiles go through the stack like a signal through a causal filter. Layer i runs
+behind the input by its delay, the sum of the dilations up to it, and remembers the last
+2 * dilation samples of its input. So no sample is computed twice, as overlapping tiles
+would, and the tiles join without a seam: every sample is made of the same products as
+in ``DiffWaveNetwork.forward``.
+
+At the rate of samples, memory costs as much time as arithmetic. A tile therefore lives
+in a few buffers that are used again and again and stay in the cache, products
+accumulate in place, and tanh(a) = 2 sigmoid(2a) - 1 leaves one activation in place of
+two, the slower of which would take longer than the sixth part of the products.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from espnet_prodiff.diffwave.network import DiffWaveNetwork
+
+TILE_LENGTH = {"cpu": 4096, "other": 131072}  # samples; measured, see benchmarks/
+
+
+class TiledNetwork(nn.Module):
+    """A DiffWaveNetwork as a Denoiser's ``network`` at inference.
+
+    Equal to the network itself, at every sample and for any length, without a gradient
+    and in bounded memory: only ``x_t``, the mel and the output are kept whole.
+
+    Args:
+        network: The network; its current weights are used at each call.
+        tile_length: Samples of a tile; by default what suits the device. It is raised
+            to twice the largest dilation where it is shorter.
+
+    Raises:
+        ValueError: If ``tile_length`` is not positive.
+    """
+
+    def __init__(
+        self, network: DiffWaveNetwork, tile_length: int | None = None
+    ) -> None:
+        super().__init__()
+        if tile_length is not None and tile_length < 1:
+            raise ValueError(f"tile_length must be positive, but it is {tile_length}")
+        self.network = network
+        self.tile_length = tile_length
+
+    def prepare_cond(self, cond: Tensor | None) -> Tensor | None:
+        """Check the conditioning; a mel is upsampled tile by tile, at every step.
+
+        Raises:
+            ValueError: If it does not fit the model.
+        """
+        self.network.check_cond(cond)
+        return cond
+
+    @torch.no_grad()
+    def forward(
+        self,
+        x_t: Tensor,
+        noise_cond: Tensor,
+        cond: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """Apply the network, item by item and tile by tile.
+
+        Args:
+            x_t: Noisy wave, (B, 1, L).
+            noise_cond: Time on [0, T], (B,).
+            cond: The mel (B, n_mels, F) with L = F * hop, the labels (B,), or None.
+            mask: (B, 1, L), 1 = valid; padding comes last.
+
+        Returns:
+            Output, (B, 1, L); 0 where the mask is.
+
+        Raises:
+            ValueError: If the conditioning does not fit the model or the wave.
+        """
+        network = self.network
+        network.check_cond(cond, x_t.shape[-1])
+        steps = network.step_proj(network.step_embedding(noise_cond))
+        label = mel = None
+        if network.label_embedding is not None:
+            label = network.label_embedding(cond)
+        elif network.upsampler is not None:
+            mel = cond
+        output = torch.zeros_like(x_t)
+        for i, wave in enumerate(x_t):
+            valid = wave.shape[-1] if mask is None else int(mask[i].sum())
+            layers = _pack(network, steps[i], None if label is None else label[i])
+            first_shift = steps[i, : network.in_proj.out_channels, None]
+            _Pass(network, layers, first_shift, self._tile_length(wave)).run(
+                wave[:, :valid], None if mel is None else mel[i], output[i, :, :valid]
+            )
+        return output
+
+    def _tile_length(self, wave: Tensor) -> int:
+        default = TILE_LENGTH["cpu" if wave.device.type == "cpu" else "other"]
+        longest = 2 * max(layer.dilation for layer in self.network.layers)
+        return max(self.tile_length or default, longest)
+
+
+class _Layer(NamedTuple):
+    """A residual layer's weights at one step, ready for plain matrix products.
+
+    Attributes:
+        dilation: Its dilation.
+        delay: Sum of the dilations up to it.
+        taps: The convolution's weights, one (2C, C) a tap; the value's rows doubled.
+        cond: The conditioner's weights (2C, n_mels), likewise, or None.
+        bias: Of the gate, (2C, 1), likewise, with the label's part.
+        residual: Weights of the residual output, (C, C), or None in the last layer.
+        shift: What the next layer's input has beyond the products, (C, 1).
+        skip: Weights of the skip output, (C, C).
+    """
+
+    dilation: int
+    delay: int
+    taps: list[Tensor]
+    cond: Tensor | None
+    bias: Tensor
+    residual: Tensor | None
+    shift: Tensor
+    skip: Tensor
+
+
+def _pack(
+    network: DiffWaveNetwork, steps: Tensor, label: Tensor | None
+) -> list[_Layer]:
+    """Take the layers' weights apart for a step.
+
+    Args:
+        network: The network.
+        steps: Projected step embedding of all layers, (layers * C,).
+        label: Embedding of the label, (128,).
+    """
+    channels = network.in_proj.out_channels
+    # A layer's buffer holds its input, hidden + step, because its padding is zero.
+    steps = steps.view(-1, channels, 1)
+    doubled = torch.ones_like(steps[0]).repeat(2, 1)
+    doubled[channels:] = 2  # tanh(a) = 2 sigmoid(2a) - 1
+    packed: list[_Layer] = []
+    delay = 0
+    for i, layer in enumerate(network.layers):
+        delay += layer.dilation
+        bias, cond = layer.conv.bias, None
+        if layer.cond_proj is not None:
+            cond = layer.cond_proj.weight[..., 0]
+            bias = bias + layer.cond_proj.bias
+        if label is not None:
+            bias, cond = bias + cond @ label, None
+        residual, skip = layer.out.weight[..., 0].split(channels)
+        shift = (layer.out.bias[:channels, None] - steps[i]) / math.sqrt(2)
+        last = i == len(network.layers) - 1
+        packed.append(
+            _Layer(
+                layer.dilation,
+                delay,
+                [(tap * doubled).contiguous() for tap in layer.conv.weight.unbind(-1)],
+                None if cond is None else cond * doubled,
+                bias[:, None] * doubled,
+                None if last else residual,
+                shift if last else shift + steps[i + 1],
+                skip,
+            )
+        )
+    return packed
+
+
+class _DelayLine:
+    """The last ``delay + tile`` columns of something that comes tile by tile."""
+
+    def __init__(self, like: Tensor, channels: int, delay: int, tile: int) -> None:
+        self.delay, self.tile = delay, tile
+        self.columns = like.new_zeros(channels, delay + tile)
+        self._kept = like.new_empty(channels, delay)
+
+    def behind(self, delay: int, start: int, stop: int) -> Tensor:
+        """Columns ``start`` to ``stop`` of the tile that is ``delay`` behind."""
+        offset = self.delay - delay
+        return self.columns[:, offset + start : offset + stop]
+
+    def advance(self) -> Tensor:
+        """Let a tile's length go; returns the columns of the new tile, to be filled."""
+        self._kept.copy_(self.columns[:, self.tile :])  # the two places may overlap
+        self.columns[:, : self.delay].copy_(self._kept)
+        return self.columns[:, self.delay :]
+
+
+class _Pass:
+    """One wave's way through the stack at one step.
+
+    Args:
+        network: The network.
+        layers: Its layers, packed.
+        tile: Samples of a tile, at least twice the largest dilation.
+    """
+
+    def __init__(
+        self,
+        network: DiffWaveNetwork,
+        layers: list[_Layer],
+        first_shift: Tensor,
+        tile: int,
+    ) -> None:
+        self.network, self.layers, self.tile = network, layers, tile
+        self.first_shift = first_shift
+        like = network.in_proj.weight
+        channels = network.in_proj.out_channels
+        self.delay = layers[-1].delay
+        width = tile + 2 * max(layer.dilation for layer in layers)
+        self.buffers = [like.new_zeros(channels, width) for _ in range(2)]
+        self.gates = like.new_empty(2 * channels, tile)
+        self.histories = [like.new_zeros(channels, 2 * x.dilation) for x in layers]
+        self.skips = _DelayLine(like, channels, self.delay, tile)
+        self.conds = None
+        if network.n_mels is not None:
+            self.conds = _DelayLine(like, network.n_mels, self.delay, tile)
+
+    def run(self, wave: Tensor, mel: Tensor | None, output: Tensor) -> None:
+        """Evaluate the network: wave (1, L), mel (n_mels, F) -> output (1, L)."""
+        length = wave.shape[-1]
+        for start in range(0, length + self.delay, self.tile):
+            self._enter(wave, start)
+            if self.conds is not None:
+                self._enter_mel(mel, start, length)
+            self.skips.advance().zero_()
+            for i, layer in enumerate(self.layers):
+                self._apply(i, layer, *self._valid(start, layer.delay, length))
+            first, last = self._valid(start, self.delay, length)
+            if first < last:
+                start -= self.delay
+                output[:, start + first : start + last] = self._leave(first, last)
+
+    def _valid(self, start: int, delay: int, length: int) -> tuple[int, int]:
+        """The columns of a tile, ``delay`` behind the input, that lie in the wave."""
+        first = min(max(delay - start, 0), self.tile)
+        return first, max(min(length + delay - start, self.tile), first)
+
+    def _new(self, i: int) -> Tensor:
+        """Where the new columns of layer i's input go, (C, tile)."""
+        past = 2 * self.layers[i].dilation
+        return self.buffers[i % 2][:, past : past + self.tile]
+
+    def _enter(self, wave: Tensor, start: int) -> None:
+        """Make the first layer's input of a tile."""
+        project, new = self.network.in_proj, self._new(0)
+        part = wave[:, start : start + self.tile]
+        count = part.shape[-1]
+        inside = new[:, :count]
+        torch.addmm(project.bias[:, None], project.weight[..., 0], part, out=inside)
+        inside.relu_().add_(self.first_shift)
+        new[:, count:] = 0
+
+    def _enter_mel(self, mel: Tensor, start: int, length: int) -> None:
+        """Upsample the frames of a tile, with what reaches it from beside them."""
+        new = self.conds.advance()
+        stop = min(start + self.tile, length)
+        if start >= stop:
+            return
+        upsampler = self.network.upsampler
+        hop = upsampler.hop_length
+        first = max(start // hop - upsampler.context, 0)
+        last = min(-(-stop // hop) + upsampler.context, -(-length // hop))
+        samples = upsampler(mel[None, :, first:last])[0]
+        new[:, : stop - start] = samples[:, start - first * hop : stop - first * hop]
+
+    def _apply(self, i: int, layer: _Layer, first: int, last: int) -> None:
+        """Apply layer i to the columns ``first`` to ``last`` of a tile."""
+        dilation, inputs = layer.dilation, self.buffers[i % 2]
+        inputs[:, : 2 * dilation] = self.histories[i]
+        self.histories[i].copy_(inputs[:, self.tile : self.tile + 2 * dilation])
+        if layer.residual is not None:
+            following = self._new(i + 1)
+            following[:, :first] = 0
+            following[:, last:] = 0
+        if first == last:
+            return
+
+        before, here, after = (
+            inputs[:, first + shift : last + shift]
+            for shift in (0, dilation, 2 * dilation)
+        )
+        gates = self.gates[:, : last - first]
+        torch.addmm(layer.bias, layer.taps[0], before, out=gates)
+        gates.addmm_(layer.taps[1], here).addmm_(layer.taps[2], after)
+        if layer.cond is not None:
+            gates.addmm_(layer.cond, self.conds.behind(layer.delay, first, last))
+        gate, value = gates.sigmoid_().chunk(2)
+        # sigmoid(a) tanh(b) = -(gate - 2 gate value): the minus goes into the products.
+        minus = gate.addcmul_(gate, value, value=-2)
+        self.skips.behind(layer.delay, first, last).addmm_(layer.skip, minus, alpha=-1)
+        if layer.residual is not None:
+            half = math.sqrt(0.5)
+            result = following[:, first:last]
+            torch.addmm(here, layer.residual, minus, beta=half, alpha=-half, out=result)
+            result.add_(layer.shift)
+
+    def _leave(self, first: int, last: int) -> Tensor:
+        """Make the output where every layer has added its skip."""
+        network = self.network
+        bias = sum(
+            layer.out.bias[len(network.in_proj.weight) :] for layer in network.layers
+        )
+        skips = self.skips.behind(self.delay, first, last) + bias[:, None]
+        skips = skips.div_(math.sqrt(len(self.layers)))[None]
+        return network.out_proj(network.skip_proj(skips).relu_())[0]
