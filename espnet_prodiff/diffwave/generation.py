@@ -1,0 +1,334 @@
+"""DiffWave's inference: from a mel, a label or nothing to a wave."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from espnet2.tts.abs_tts import AbsTTS
+from torch import Tensor
+
+from espnet_prodiff.diffusion import Denoiser, sample
+from espnet_prodiff.diffwave.schedules import resolve
+from espnet_prodiff.diffwave.tiling import TiledNetwork
+
+
+class Generation(AbsTTS):
+    """The half of DiffWave that makes waves."""
+
+    denoiser: Denoiser
+    conditioning: str
+    num_labels: int | None
+    num_steps: int
+    is_student: bool
+    hop_length: int
+    fs: int
+    crop_frames: int
+
+    def inference(
+        self,
+        text: Tensor | None = None,
+        feats: Tensor | None = None,
+        sids: Tensor | None = None,
+        *,
+        seconds: float | None = None,
+        use_teacher_forcing: bool = False,
+        durations: Tensor | None = None,
+        **options: Any,
+    ) -> dict[str, Tensor]:
+        """Make one wave: of a mel, of a class, or of nothing but noise.
+
+        Args:
+            text: Ignored; ESPnet passes it to every model.
+            feats: Normalised mel, (F, odim), with conditioning "mel".
+            sids: Label, (1,), with conditioning "label".
+            seconds: Length without a mel; default: that of a training clip.
+            use_teacher_forcing: Without effect: the mel is the recording's anyway.
+            durations: Ignored.
+            **options: As of ``generate``.
+
+        Returns:
+            wav (T_wav,): F * hop samples where there is a mel.
+
+        Raises:
+            ValueError: If an input is missing or an option is outside its range.
+        """
+        cond, samples = self._condition(feats, sids, seconds)
+        return {"wav": self.generate(samples, cond, **options)}
+
+    def inference_batch(
+        self,
+        texts: Sequence[Tensor],
+        feats: Sequence[Tensor] | None = None,
+        sids: Sequence[Tensor] | None = None,
+        durations: Sequence[Tensor] | None = None,
+        **options: Any,
+    ) -> list[dict[str, Tensor]]:
+        """Make several waves; each comes out as it would alone.
+
+        One after the other: a second of one wave keeps the machine busy already, and
+        the memory stays that of one tile.
+
+        Args:
+            texts: Ignored but for their number.
+            feats: See ``inference``, one for each, as the next two.
+            sids: Labels.
+            durations: Ignored.
+            **options: As of ``inference``; a seed is each wave's own.
+        """
+        alone = [None] * len(texts)
+        rows = zip(texts, feats or alone, sids or alone, strict=True)
+        return [self.inference(*row, **options) for row in rows]
+
+    @torch.no_grad()
+    def generate(
+        self,
+        samples: int,
+        cond: Tensor | None = None,
+        *,
+        num_steps: int | None = None,
+        schedule: str | Sequence[float] | None = None,
+        eta: float | None = None,
+        solver: str = "ddim",
+        temperature: float = 1.0,
+        seed: int | None = None,
+        callback: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Tensor:
+        """Denoise white noise to a wave (DiffWave, Algorithm 2).
+
+        Args:
+            samples: Length of the wave.
+            cond: The mel (1, odim, F), the label (1,) or None.
+            num_steps: Evenly spaced steps; default: those that the model was made for.
+            schedule: Steps at other places instead, see ``schedules.resolve``.
+            eta: Share of fresh noise, 0 ... 1; default: ``default_eta``.
+            solver: "ddim" or "dpmsolver++".
+            temperature: Factor on the noise.
+            seed: Seed of the noise; default: torch's own generator.
+            callback: See ``espnet_prodiff.diffusion.sample``.
+
+        Returns:
+            Samples in [-1, 1], (samples,).
+
+        Raises:
+            ValueError: If an option is outside its range.
+        """
+        if not temperature >= 0:
+            raise ValueError(f"temperature must not be negative: {temperature}")
+        noise = _Noise(seed, temperature)
+        like = next(self.parameters()).new_empty(1, 1, samples)
+        times = self.times(num_steps, schedule)
+        return self._denoise(noise(like), times, cond, noise, eta, solver, callback)
+
+    @torch.no_grad()
+    def denoise(
+        self,
+        wav: Tensor,
+        t: float,
+        cond: Tensor | None = None,
+        *,
+        num_steps: int | None = None,
+        eta: float | None = None,
+        solver: str = "ddim",
+        seed: int | None = None,
+    ) -> Tensor:
+        """Clean a noisy wave: the reverse process from the middle (section 5.4).
+
+        As in the paper the wave itself is taken for x_t, whatever its noise is like.
+
+        Args:
+            wav: (T_wav,).
+            t: Where to start, in (0, T]; the paper's choice is T / 8 (25 of 200).
+            cond: The label (1,) or None.
+            num_steps: Evenly spaced steps from t; default: as dense as the model's own.
+            eta: See ``generate``, as the next two.
+            solver: See there.
+            seed: See there.
+
+        Returns:
+            Samples in [-1, 1], (T_wav,).
+
+        Raises:
+            ValueError: If t or an option is outside its range.
+        """
+        times = self._times_from(t, num_steps)
+        return self._denoise(wav[None, None], times, cond, _Noise(seed), eta, solver)
+
+    @torch.no_grad()
+    def interpolate(
+        self,
+        first: Tensor,
+        second: Tensor,
+        weight: float,
+        t: float,
+        cond: Tensor | None = None,
+        *,
+        num_steps: int | None = None,
+        eta: float | None = None,
+        solver: str = "ddim",
+        seed: int | None = None,
+    ) -> Tensor:
+        """Blend two waves in the latent space of time t (section 5.5).
+
+        x_t = (1 - weight) * x_t(first) + weight * x_t(second).
+        NOTE: both waves get the same noise. With a noise of its own for each the blend
+        would hold less noise than the network was trained to see at t.
+
+        Args:
+            first: (T_wav,).
+            second: (T_wav,).
+            weight: Share of the second, 0 ... 1.
+            t: Time of the latent space, in (0, T]; the paper's choice is T / 4.
+            cond: The label (1,) or None.
+            num_steps: See ``denoise``.
+            eta: See ``generate``, as the next two.
+            solver: See there.
+            seed: See there.
+
+        Returns:
+            Samples in [-1, 1], (T_wav,).
+
+        Raises:
+            ValueError: If the lengths differ or an option is outside its range.
+        """
+        if first.shape != second.shape:
+            raise ValueError(
+                f"the waves have {len(first)} and {len(second)} samples: cut or pad "
+                "them to the same length"
+            )
+        if not 0 <= weight <= 1:
+            raise ValueError(f"weight must be between 0 and 1, but it is {weight}")
+        times = self._times_from(t, num_steps)
+        noise = _Noise(seed)
+        blend = ((1 - weight) * first + weight * second)[None, None]
+        time = torch.tensor([t], dtype=torch.float64, device=blend.device)
+        alpha, sigma = self.denoiser.alpha_sigma(time, blend)
+        x_t = alpha * blend + sigma * noise(blend)
+        return self._denoise(x_t, times, cond, noise, eta, solver)
+
+    @property
+    def default_eta(self) -> float:
+        """1, ancestral, as in the paper; 0 for a student, distilled for DDIM steps."""
+        return 0.0 if self.is_student else 1.0
+
+    def times(
+        self,
+        num_steps: int | None = None,
+        schedule: str | Sequence[float] | None = None,
+    ) -> Tensor:
+        """Decreasing sampling times that end at 0, (num_steps + 1,).
+
+        Raises:
+            ValueError: If they are outside the range of the noise schedule, or both
+                arguments are given.
+        """
+        if schedule is None:
+            steps = self.num_steps if num_steps is None else num_steps
+            return self.denoiser.schedule.timesteps(steps)
+        if num_steps is not None:
+            raise ValueError(
+                f"num_steps ({num_steps}) and schedule ({schedule}) exclude each other:"
+                " a schedule has its own number of steps"
+            )
+        return resolve(schedule, self.denoiser.schedule)
+
+    def _times_from(self, t: float, num_steps: int | None) -> Tensor:
+        total = self.denoiser.schedule.num_train_steps
+        if not 0 < t <= total:
+            raise ValueError(f"t must be above 0 and at most {total}, but it is {t}")
+        if num_steps is None:
+            num_steps = max(1, round(t * self.num_steps / total))
+        if num_steps < 1:
+            raise ValueError(f"num_steps must be at least 1, but it is {num_steps}")
+        return torch.linspace(t, 0, num_steps + 1, dtype=torch.float64)
+
+    def _condition(
+        self, feats: Tensor | None, sids: Tensor | None, seconds: float | None
+    ) -> tuple[Tensor | None, int]:
+        """The network's conditioning and the length in samples."""
+        if self.conditioning == "mel":
+            if feats is None or feats.dim() != 2 or feats.shape[1] != self.odim:
+                found = "missing" if feats is None else f"of shape {tuple(feats.shape)}"
+                raise ValueError(
+                    f"this DiffWave is a vocoder of mels (frames, {self.odim}), but "
+                    f"the mel is {found}"
+                )
+            if seconds is not None:
+                raise ValueError(
+                    f"seconds is {seconds}, but the wave is as long as the mel"
+                )
+            return feats.T[None], len(feats) * self.hop_length
+        if seconds is None:
+            seconds = self.crop_frames * self.hop_length / self.fs
+        if not 0 < seconds < float("inf") or round(seconds * self.fs) < 1:
+            raise ValueError(f"seconds must be greater than 0, but it is {seconds}")
+        return self.label_cond(sids), round(seconds * self.fs)
+
+    def label_cond(self, sids: Tensor | int | None) -> Tensor | None:
+        """The network's conditioning (1,) from a label; None where there are none.
+
+        Raises:
+            ValueError: If the label is missing, out of range, or of no use.
+        """
+        if self.conditioning != "label":
+            return None
+        if sids is None:
+            raise ValueError(
+                f"the label is missing: this DiffWave has the labels 0 ... "
+                f"{self.num_labels - 1}"
+            )
+        label = torch.as_tensor(sids, device=next(self.parameters()).device)
+        self.check_labels(label)
+        return label.reshape(1)
+
+    def check_labels(self, labels: Tensor) -> None:
+        """Refuse labels that the model does not have.
+
+        Raises:
+            ValueError: The message names them.
+        """
+        if not ((labels >= 0) & (labels < self.num_labels)).all():
+            raise ValueError(
+                f"labels must lie in 0 ... {self.num_labels - 1} (num_labels of "
+                f"tts_conf), but they are {labels.flatten().tolist()}"
+            )
+
+    def _denoise(
+        self,
+        x_t: Tensor,
+        times: Tensor,
+        cond: Tensor | None,
+        noise: "_Noise",
+        eta: float | None,
+        solver: str,
+        callback: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Tensor:
+        ours = self.denoiser
+        tiled = TiledNetwork(ours.network)
+        denoiser = Denoiser(tiled, ours.schedule, ours.prediction_type, ours.noise_cond)
+        if eta is None:
+            eta = 0.0 if solver != "ddim" else self.default_eta
+        x_0 = sample(
+            denoiser,
+            x_t,
+            times,
+            cond,
+            eta=eta,
+            solver=solver,
+            noise_fn=noise,
+            callback=callback,
+        )
+        return x_0[0, 0].clamp(-1, 1)
+
+
+class _Noise:
+    """Standard normal noise of a seed, the same on every device."""
+
+    def __init__(self, seed: int | None, scale: float = 1.0) -> None:
+        self.generator = None
+        if seed is not None:
+            self.generator = torch.Generator().manual_seed(seed)
+        self.scale = scale
+
+    def __call__(self, like: Tensor) -> Tensor:
+        noise = torch.randn(like.shape, generator=self.generator)
+        return self.scale * noise.to(like)
