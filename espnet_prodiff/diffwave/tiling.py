@@ -9,7 +9,8 @@ in ``DiffWaveNetwork.forward``.
 At the rate of samples, memory costs as much time as arithmetic. A tile therefore lives
 in a few buffers that are used again and again and stay in the cache, products
 accumulate in place, and tanh(a) = 2 sigmoid(2a) - 1 leaves one activation in place of
-two, the slower of which would take longer than the sixth part of the products.
+two. All buffers are (time, channels): a shift in time is then an offset, and what a
+product reads and writes lies in one piece.
 """
 
 import math
@@ -90,7 +91,7 @@ class TiledNetwork(nn.Module):
         for i, wave in enumerate(x_t):
             valid = wave.shape[-1] if mask is None else int(mask[i].sum())
             layers = _pack(network, steps[i], None if label is None else label[i])
-            first_shift = steps[i, : network.in_proj.out_channels, None]
+            first_shift = steps[i, : network.in_proj.out_channels]
             _Pass(network, layers, first_shift, self._tile_length(wave)).run(
                 wave[:, :valid], None if mel is None else mel[i], output[i, :, :valid]
             )
@@ -108,11 +109,11 @@ class _Layer(NamedTuple):
     Attributes:
         dilation: Its dilation.
         delay: Sum of the dilations up to it.
-        taps: The convolution's weights, one (2C, C) a tap; the value's rows doubled.
-        cond: The conditioner's weights (2C, n_mels), likewise, or None.
-        bias: Of the gate, (2C, 1), likewise, with the label's part.
+        taps: The convolution's weights, (C, 2C) a tap; the value's columns doubled.
+        cond: The conditioner's weights (n_mels, 2C), likewise, or None.
+        bias: Of both, (2C,), likewise, with the label's part.
         residual: Weights of the residual output, (C, C), or None in the last layer.
-        shift: What the next layer's input has beyond the products, (C, 1).
+        shift: What the next layer's input has beyond the products, (C,).
         skip: Weights of the skip output, (C, C).
     """
 
@@ -137,9 +138,8 @@ def _pack(
         label: Embedding of the label, (128,).
     """
     channels = network.in_proj.out_channels
-    # A layer's buffer holds its input, hidden + step, because its padding is zero.
-    steps = steps.view(-1, channels, 1)
-    doubled = torch.ones_like(steps[0]).repeat(2, 1)
+    steps = steps.view(-1, channels)
+    doubled = steps.new_ones(2 * channels)
     doubled[channels:] = 2  # tanh(a) = 2 sigmoid(2a) - 1
     packed: list[_Layer] = []
     delay = 0
@@ -147,46 +147,47 @@ def _pack(
         delay += layer.dilation
         bias, cond = layer.conv.bias, None
         if layer.cond_proj is not None:
-            cond = layer.cond_proj.weight[..., 0]
+            cond = layer.cond_proj.weight[..., 0].t()
             bias = bias + layer.cond_proj.bias
         if label is not None:
-            bias, cond = bias + cond @ label, None
-        residual, skip = layer.out.weight[..., 0].split(channels)
-        shift = (layer.out.bias[:channels, None] - steps[i]) / math.sqrt(2)
+            bias, cond = bias + label @ cond, None
+        residual, skip = layer.out.weight[..., 0].t().split(channels, dim=1)
+        # A buffer holds a layer's input, hidden + step, because that is padded with 0.
+        shift = (layer.out.bias[:channels] - steps[i]) / math.sqrt(2)
         last = i == len(network.layers) - 1
         packed.append(
             _Layer(
                 layer.dilation,
                 delay,
-                [(tap * doubled).contiguous() for tap in layer.conv.weight.unbind(-1)],
+                [tap.t() * doubled for tap in layer.conv.weight.unbind(-1)],
                 None if cond is None else cond * doubled,
-                bias[:, None] * doubled,
-                None if last else residual,
+                bias * doubled,
+                None if last else residual.contiguous(),
                 shift if last else shift + steps[i + 1],
-                skip,
+                skip.contiguous(),
             )
         )
     return packed
 
 
 class _DelayLine:
-    """The last ``delay + tile`` columns of something that comes tile by tile."""
+    """The last ``delay + tile`` rows of something that comes tile by tile."""
 
     def __init__(self, like: Tensor, channels: int, delay: int, tile: int) -> None:
         self.delay, self.tile = delay, tile
-        self.columns = like.new_zeros(channels, delay + tile)
-        self._kept = like.new_empty(channels, delay)
+        self.rows = like.new_zeros(delay + tile, channels)
+        self._kept = like.new_empty(delay, channels)
 
     def behind(self, delay: int, start: int, stop: int) -> Tensor:
-        """Columns ``start`` to ``stop`` of the tile that is ``delay`` behind."""
+        """Rows ``start`` to ``stop`` of the tile that is ``delay`` behind."""
         offset = self.delay - delay
-        return self.columns[:, offset + start : offset + stop]
+        return self.rows[offset + start : offset + stop]
 
     def advance(self) -> Tensor:
-        """Let a tile's length go; returns the columns of the new tile, to be filled."""
-        self._kept.copy_(self.columns[:, self.tile :])  # the two places may overlap
-        self.columns[:, : self.delay].copy_(self._kept)
-        return self.columns[:, self.delay :]
+        """Let a tile's length go; returns the rows of the new tile, to be filled."""
+        self._kept.copy_(self.rows[self.tile :])  # the two places may overlap
+        self.rows[: self.delay].copy_(self._kept)
+        return self.rows[self.delay :]
 
 
 class _Pass:
@@ -211,9 +212,10 @@ class _Pass:
         channels = network.in_proj.out_channels
         self.delay = layers[-1].delay
         width = tile + 2 * max(layer.dilation for layer in layers)
-        self.buffers = [like.new_zeros(channels, width) for _ in range(2)]
-        self.gates = like.new_empty(2 * channels, tile)
-        self.histories = [like.new_zeros(channels, 2 * x.dilation) for x in layers]
+        self.buffers = [like.new_zeros(width, channels) for _ in range(2)]
+        self.gates = like.new_empty(tile, 2 * channels)
+        self.gated = like.new_empty(tile, channels)
+        self.histories = [like.new_zeros(2 * x.dilation, channels) for x in layers]
         self.skips = _DelayLine(like, channels, self.delay, tile)
         self.conds = None
         if network.n_mels is not None:
@@ -235,24 +237,23 @@ class _Pass:
                 output[:, start + first : start + last] = self._leave(first, last)
 
     def _valid(self, start: int, delay: int, length: int) -> tuple[int, int]:
-        """The columns of a tile, ``delay`` behind the input, that lie in the wave."""
+        """The rows of a tile, ``delay`` behind the input, that lie in the wave."""
         first = min(max(delay - start, 0), self.tile)
         return first, max(min(length + delay - start, self.tile), first)
 
     def _new(self, i: int) -> Tensor:
-        """Where the new columns of layer i's input go, (C, tile)."""
+        """Where the new rows of layer i's input go, (tile, C)."""
         past = 2 * self.layers[i].dilation
-        return self.buffers[i % 2][:, past : past + self.tile]
+        return self.buffers[i % 2][past : past + self.tile]
 
     def _enter(self, wave: Tensor, start: int) -> None:
         """Make the first layer's input of a tile."""
         project, new = self.network.in_proj, self._new(0)
-        part = wave[:, start : start + self.tile]
-        count = part.shape[-1]
-        inside = new[:, :count]
-        torch.addmm(project.bias[:, None], project.weight[..., 0], part, out=inside)
+        samples = wave[0, start : start + self.tile, None]
+        inside = new[: len(samples)]
+        torch.addmm(project.bias, samples, project.weight[:, 0].t(), out=inside)
         inside.relu_().add_(self.first_shift)
-        new[:, count:] = 0
+        new[len(samples) :] = 0
 
     def _enter_mel(self, mel: Tensor, start: int, length: int) -> None:
         """Upsample the frames of a tile, with what reaches it from beside them."""
@@ -265,45 +266,45 @@ class _Pass:
         first = max(start // hop - upsampler.context, 0)
         last = min(-(-stop // hop) + upsampler.context, -(-length // hop))
         samples = upsampler(mel[None, :, first:last])[0]
-        new[:, : stop - start] = samples[:, start - first * hop : stop - first * hop]
+        new[: stop - start] = samples[:, start - first * hop : stop - first * hop].t()
 
     def _apply(self, i: int, layer: _Layer, first: int, last: int) -> None:
-        """Apply layer i to the columns ``first`` to ``last`` of a tile."""
+        """Apply layer i to the rows ``first`` to ``last`` of a tile."""
         dilation, inputs = layer.dilation, self.buffers[i % 2]
-        inputs[:, : 2 * dilation] = self.histories[i]
-        self.histories[i].copy_(inputs[:, self.tile : self.tile + 2 * dilation])
+        inputs[: 2 * dilation] = self.histories[i]
+        self.histories[i].copy_(inputs[self.tile : self.tile + 2 * dilation])
         if layer.residual is not None:
             following = self._new(i + 1)
-            following[:, :first] = 0
-            following[:, last:] = 0
+            following[:first] = 0
+            following[last:] = 0
         if first == last:
             return
 
         before, here, after = (
-            inputs[:, first + shift : last + shift]
+            inputs[first + shift : last + shift]
             for shift in (0, dilation, 2 * dilation)
         )
-        gates = self.gates[:, : last - first]
-        torch.addmm(layer.bias, layer.taps[0], before, out=gates)
-        gates.addmm_(layer.taps[1], here).addmm_(layer.taps[2], after)
+        gates, minus = self.gates[: last - first], self.gated[: last - first]
+        torch.addmm(layer.bias, before, layer.taps[0], out=gates)
+        gates.addmm_(here, layer.taps[1]).addmm_(after, layer.taps[2])
         if layer.cond is not None:
-            gates.addmm_(layer.cond, self.conds.behind(layer.delay, first, last))
-        gate, value = gates.sigmoid_().chunk(2)
+            gates.addmm_(self.conds.behind(layer.delay, first, last), layer.cond)
+        gate, value = gates.sigmoid_().chunk(2, dim=1)
         # sigmoid(a) tanh(b) = -(gate - 2 gate value): the minus goes into the products.
-        minus = gate.addcmul_(gate, value, value=-2)
-        self.skips.behind(layer.delay, first, last).addmm_(layer.skip, minus, alpha=-1)
+        torch.addcmul(gate, gate, value, value=-2, out=minus)
+        self.skips.behind(layer.delay, first, last).addmm_(minus, layer.skip, alpha=-1)
         if layer.residual is not None:
             half = math.sqrt(0.5)
-            result = following[:, first:last]
-            torch.addmm(here, layer.residual, minus, beta=half, alpha=-half, out=result)
+            result = following[first:last]
+            torch.addmm(here, minus, layer.residual, beta=half, alpha=-half, out=result)
             result.add_(layer.shift)
 
     def _leave(self, first: int, last: int) -> Tensor:
         """Make the output where every layer has added its skip."""
         network = self.network
         bias = sum(
-            layer.out.bias[len(network.in_proj.weight) :] for layer in network.layers
+            layer.out.bias[network.in_proj.out_channels :] for layer in network.layers
         )
-        skips = self.skips.behind(self.delay, first, last) + bias[:, None]
-        skips = skips.div_(math.sqrt(len(self.layers)))[None]
+        skips = self.skips.behind(self.delay, first, last) + bias
+        skips = skips.div_(math.sqrt(len(self.layers))).t()[None]
         return network.out_proj(network.skip_proj(skips).relu_())[0]

@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,11 +33,39 @@ def upsampling_factors(hop_length: int) -> tuple[int, int]:
     )
 
 
+class UpsamplingStage(nn.Module):
+    """Transposed 2-D convolution of one channel: kernel (3, 2 s), stride (1, s).
+
+    An output sample sees two frames, and s samples in a row see the same two. So the
+    layer is computed as a plain convolution over two frames that gives s samples at
+    once: the same function and parameters, without the large intermediate result.
+
+    Args:
+        stride: Samples that a frame becomes.
+    """
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        # Filter r gives the samples r, stride + r, 2 stride + r ...
+        self.weight = nn.Parameter(torch.empty(stride, 1, FREQUENCIES, 2))
+        self.bias = nn.Parameter(torch.zeros(1))
+        nn.init.kaiming_normal_(self.weight, SLOPE)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Upsample (B, 1, n_mels, T) -> (B, 1, n_mels, T * stride)."""
+        padding = (FREQUENCIES // 2, 1)
+        bias = self.bias.expand(self.stride)
+        phases = F.conv2d(frames, self.weight, bias, padding=padding)
+        samples = phases.permute(0, 2, 3, 1).flatten(2)  # (B, n_mels, (T + 1) * stride)
+        # Half a kernel beyond either end is not part of the signal.
+        start = (self.stride + 1) // 2
+        stop = start + frames.shape[-1] * self.stride
+        return samples[:, None, :, start:stop]
+
+
 class MelUpsampler(nn.Module):
     """Upsample a mel by the hop (DiffWave, section 5.1: 16 x 16, kernels 3 x 32).
-
-    Each stage is a transposed 2-D convolution of one channel with a stride s and a
-    kernel of 3 mel bins by 2 s samples, then a leaky ReLU.
 
     Args:
         hop_length: Samples of a frame.
@@ -51,15 +80,7 @@ class MelUpsampler(nn.Module):
         super().__init__()
         self.hop_length = hop_length
         self.stages = nn.ModuleList(
-            nn.ConvTranspose2d(
-                1,
-                1,
-                (FREQUENCIES, 2 * stride),
-                stride=(1, stride),
-                padding=(FREQUENCIES // 2, (stride + 1) // 2),
-                output_padding=(0, stride % 2),
-            )
-            for stride in upsampling_factors(hop_length)
+            UpsamplingStage(stride) for stride in upsampling_factors(hop_length)
         )
 
     def forward(self, mel: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -79,5 +100,5 @@ class MelUpsampler(nn.Module):
             if mask is not None:
                 hidden = hidden * mask[:, :, None, ::remaining]
             hidden = F.leaky_relu(stage(hidden), SLOPE)
-            remaining //= stage.stride[1]
+            remaining //= stage.stride
         return hidden.squeeze(1)
