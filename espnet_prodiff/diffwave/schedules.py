@@ -22,7 +22,7 @@ FAST_SCHEDULES = {
     "base6": (0.0001, 0.001, 0.01, 0.05, 0.2, 0.5),
     "large6": (0.0001, 0.001, 0.01, 0.05, 0.2, 0.7),
 }
-_ROUNDING = 1e-6  # of a time: what betas written down in decimals are off by
+_ROUNDING = 1e-6  # of alpha and of a time, where betas are single-precision numbers
 
 
 def resolve(value: str | Sequence[float], schedule: NoiseSchedule) -> Tensor:
@@ -68,13 +68,13 @@ def times_from_betas(betas: Sequence[float], schedule: NoiseSchedule) -> Tensor:
         ValueError: If their noise leaves the range that the model was trained at.
     """
     total = schedule.num_train_steps
+    betas = list(betas)
     alphas = (1 - torch.tensor(betas, dtype=torch.float64)).cumprod(0).sqrt()
     cleanest, noisiest = float(schedule.alpha(1)), float(schedule.alpha(total))
     # The training's own betas are the very ends: rounding must not put them outside.
-    near = 1e-9
-    if alphas[0] > cleanest + near or alphas[-1] < noisiest - near:
+    if alphas[0] > cleanest + _ROUNDING or alphas[-1] < noisiest - _ROUNDING:
         raise ValueError(
-            f"the betas {list(betas)} scale the clean data by {alphas[0]:.6g} ... "
+            f"the betas {betas} scale the clean data by {alphas[0]:.6g} ... "
             f"{alphas[-1]:.6g}, but the model was trained from {cleanest:.6g} (t = 1, "
             f"beta = {1 - cleanest**2:.6g}) to {noisiest:.6g} (t = {total}): the first "
             f"beta must be at least {1 - cleanest**2:.6g}, and the product of all "
