@@ -24,36 +24,55 @@ class Generation(AbsTTS):
     fs: int
     crop_frames: int
 
+    @torch.no_grad()
     def inference(
         self,
         text: Tensor | None = None,
         feats: Tensor | None = None,
         sids: Tensor | None = None,
         *,
-        seconds: float | None = None,
-        use_teacher_forcing: bool = False,
         durations: Tensor | None = None,
-        **options: Any,
+        use_teacher_forcing: bool = False,
+        seconds: float | None = None,
+        num_steps: int | None = None,
+        schedule: str | Sequence[float] | None = None,
+        eta: float | None = None,
+        solver: str = "ddim",
+        temperature: float = 1.0,
+        seed: int | None = None,
+        callback: Callable[[dict[str, Any]], None] | None = None,
     ) -> dict[str, Tensor]:
-        """Make one wave: of a mel, of a class, or of nothing but noise.
+        """Denoise white noise to a wave (DiffWave, Algorithm 2).
 
         Args:
             text: Ignored; ESPnet passes it to every model.
             feats: Normalised mel, (F, odim), with conditioning "mel".
             sids: Label, (1,), with conditioning "label".
-            seconds: Length without a mel; default: that of a training clip.
-            use_teacher_forcing: Without effect: the mel is the recording's anyway.
             durations: Ignored.
-            **options: As of ``generate``.
+            use_teacher_forcing: Without effect: the mel is the recording's anyway.
+            seconds: Length without a mel; default: that of a training clip.
+            num_steps: Evenly spaced steps; default: those that the model was made for.
+            schedule: Steps at other places instead, see ``schedules.resolve``.
+            eta: Share of fresh noise, 0 ... 1; default: ``default_eta``.
+            solver: "ddim" or "dpmsolver++".
+            temperature: Factor on the noise.
+            seed: Seed of the noise; default: torch's own generator.
+            callback: See ``espnet_prodiff.diffusion.sample``.
 
         Returns:
-            wav (T_wav,): F * hop samples where there is a mel.
+            wav (T_wav,) in [-1, 1]: F * hop samples where there is a mel.
 
         Raises:
             ValueError: If an input is missing or an option is outside its range.
         """
+        if not temperature >= 0:
+            raise ValueError(f"temperature must not be negative: {temperature}")
         cond, samples = self._condition(feats, sids, seconds)
-        return {"wav": self.generate(samples, cond, **options)}
+        noise = _Noise(seed, temperature)
+        like = next(self.parameters()).new_empty(1, 1, samples)
+        times = self.times(num_steps, schedule)
+        wav = self._denoise(noise(like), times, cond, noise, eta, solver, callback)
+        return {"wav": wav}
 
     def inference_batch(
         self,
@@ -80,46 +99,6 @@ class Generation(AbsTTS):
         return [self.inference(*row, **options) for row in rows]
 
     @torch.no_grad()
-    def generate(
-        self,
-        samples: int,
-        cond: Tensor | None = None,
-        *,
-        num_steps: int | None = None,
-        schedule: str | Sequence[float] | None = None,
-        eta: float | None = None,
-        solver: str = "ddim",
-        temperature: float = 1.0,
-        seed: int | None = None,
-        callback: Callable[[dict[str, Any]], None] | None = None,
-    ) -> Tensor:
-        """Denoise white noise to a wave (DiffWave, Algorithm 2).
-
-        Args:
-            samples: Length of the wave.
-            cond: The mel (1, odim, F), the label (1,) or None.
-            num_steps: Evenly spaced steps; default: those that the model was made for.
-            schedule: Steps at other places instead, see ``schedules.resolve``.
-            eta: Share of fresh noise, 0 ... 1; default: ``default_eta``.
-            solver: "ddim" or "dpmsolver++".
-            temperature: Factor on the noise.
-            seed: Seed of the noise; default: torch's own generator.
-            callback: See ``espnet_prodiff.diffusion.sample``.
-
-        Returns:
-            Samples in [-1, 1], (samples,).
-
-        Raises:
-            ValueError: If an option is outside its range.
-        """
-        if not temperature >= 0:
-            raise ValueError(f"temperature must not be negative: {temperature}")
-        noise = _Noise(seed, temperature)
-        like = next(self.parameters()).new_empty(1, 1, samples)
-        times = self.times(num_steps, schedule)
-        return self._denoise(noise(like), times, cond, noise, eta, solver, callback)
-
-    @torch.no_grad()
     def denoise(
         self,
         wav: Tensor,
@@ -140,7 +119,7 @@ class Generation(AbsTTS):
             t: Where to start, in (0, T]; the paper's choice is T / 8 (25 of 200).
             cond: The label (1,) or None.
             num_steps: Evenly spaced steps from t; default: as dense as the model's own.
-            eta: See ``generate``, as the next two.
+            eta: See ``inference``, as the next two.
             solver: See there.
             seed: See there.
 
@@ -180,7 +159,7 @@ class Generation(AbsTTS):
             t: Time of the latent space, in (0, T]; the paper's choice is T / 4.
             cond: The label (1,) or None.
             num_steps: See ``denoise``.
-            eta: See ``generate``, as the next two.
+            eta: See ``inference``, as the next two.
             solver: See there.
             seed: See there.
 

@@ -98,12 +98,12 @@ class CheckedPreprocessor:
                 f"utterance {uid}: its audio reaches {loudest:.6g}, expected samples "
                 "from -1 to 1: divide integers by their full scale"
             )
-        cut = np.mean(np.abs(speech) >= FULL_SCALE)
-        if cut > 0.001 and uid not in self._warned:
+        stuck = (np.abs(speech[1:]) >= FULL_SCALE) & (speech[1:] == speech[:-1])
+        if stuck.sum() > 0.001 * len(speech) and uid not in self._warned:
             self._warned.add(uid)
             logging.warning(
-                f"utterance {uid}: {cut:.1%} of its samples are at full scale: its "
-                "audio is clipped, and a model learns the distortion"
+                f"utterance {uid}: {stuck.mean():.1%} of its samples stay at full "
+                "scale: its audio is clipped, and a model learns the distortion"
             )
 
     def _check_mels(self, uid: str, mels: np.ndarray, speech: np.ndarray) -> None:

@@ -18,7 +18,7 @@ from espnet_prodiff.integration.mel_contract import MelContract, VocoderError
 class WaveGenerator:
     """What a trained DiffWave can do, with the features that it was trained on.
 
-    Every method takes the options of ``DiffWave.generate``: ``num_steps``,
+    Every method takes the options of ``DiffWave.inference``: ``num_steps``,
     ``schedule``, ``eta``, ``solver``, ``temperature`` and ``seed``. Waves are float32
     in [-1, 1], at ``fs``.
 

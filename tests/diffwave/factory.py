@@ -10,15 +10,18 @@ N_MELS, HOP, FS = 6, 16, 8000
 def tiny(trained=True, **options):
     """A DiffWave; ``trained`` gives its zero-initialised output random weights."""
     torch.manual_seed(0)
-    options = dict(
-        diffwave_layers=4,
-        diffwave_channels=8,
-        dilation_cycle=3,
-        hop_length=HOP,
-        sampling_rate=FS,
-        diffusion_steps=8,
-        crop_frames=5,
-    ) | options
+    options = (
+        dict(
+            diffwave_layers=4,
+            diffwave_channels=8,
+            dilation_cycle=3,
+            hop_length=HOP,
+            sampling_rate=FS,
+            diffusion_steps=8,
+            crop_frames=5,
+        )
+        | options
+    )
     if options.get("conditioning") == "label":
         options.setdefault("num_labels", 4)
     model = DiffWave(10, N_MELS, **options)

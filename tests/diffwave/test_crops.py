@@ -61,7 +61,9 @@ def test_a_generator_repeats_the_places():
 
 def test_frames_are_where_espnet_hears_them():
     """An impulse at sample hop * k is loudest in frame k, the clip's frame 0."""
-    extract = LogMelFbank(fs=16000, n_fft=64, hop_length=16, n_mels=4, fmin=0, fmax=8000)
+    extract = LogMelFbank(
+        fs=16000, n_fft=64, hop_length=16, n_mels=4, fmin=0, fmax=8000
+    )
     speech = torch.zeros(1, 16 * 40)
     speech[0, 16 * 20] = 1.0
     feats, lengths = extract(speech, torch.tensor([speech.shape[1]]))

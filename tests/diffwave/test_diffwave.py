@@ -39,7 +39,9 @@ def test_every_parameter_gets_a_gradient(conditioning, prediction_type):
     assert weight == 2 and stats["loss"] == loss
 
 
-@pytest.mark.parametrize("loss, expected", [("l2", 1.0), ("l1", math.sqrt(2 / math.pi))])
+@pytest.mark.parametrize(
+    "loss, expected", [("l2", 1.0), ("l1", math.sqrt(2 / math.pi))]
+)
 def test_untrained_loss_is_the_size_of_the_noise(loss, expected):
     model = tiny(trained=False, loss=loss, crop_frames=60)
     got, _, _ = model(**batch(*[60 * HOP] * 8))
@@ -88,7 +90,10 @@ def test_mels_of_an_acoustic_model_take_the_place_of_the_recordings():
     given = {"durations": mels, "durations_lengths": data["feats_lengths"]}
     got = model(**data, **given)[0]
     assert got == model(**{**data, "feats": mels})[0] != model(**data)[0]
-    durations = {"durations": torch.ones(2, 3), "durations_lengths": torch.tensor([3, 3])}
+    durations = {
+        "durations": torch.ones(2, 3),
+        "durations_lengths": torch.tensor([3, 3]),
+    }
     assert model(**data, **durations)[0] == model(**data)[0]
 
 
