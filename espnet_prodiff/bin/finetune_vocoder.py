@@ -7,7 +7,7 @@ Example:
     python3 -m espnet_prodiff.bin.finetune_vocoder \
         --acoustic_model_file exp/tts_prodiff/valid.loss.best.pth \
         --vocoder_file exp/tts_diffwave/valid.loss.best.pth \
-        --output_dir exp/tts_diffwave_gta --max_epoch 20
+        --config conf/finetune_diffwave.yaml --output_dir exp/tts_diffwave_gta
 """
 
 import argparse

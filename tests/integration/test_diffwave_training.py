@@ -148,7 +148,8 @@ def test_fine_tuning_on_an_acoustic_models_mels(
     out = tmp_path / "gta"
     options = ["--acoustic_model_file", str(teacher / "valid.loss.best.pth")]
     options += ["--vocoder_file", str(vocoder / "valid.loss.best.pth")]
-    options += ["--output_dir", str(out), "--max_epoch", "1"]
+    options += ["--output_dir", str(out), "--config", "conf/finetune_diffwave.yaml"]
+    options += ["--max_epoch", "1", "--num_iters_per_epoch", "4"]
     finetune_vocoder.main(options)
     scp = (out / "mels" / "train" / "feats.scp").read_text()
     assert [line.split()[0] for line in scp.splitlines()] == [f"u{i}" for i in range(6)]

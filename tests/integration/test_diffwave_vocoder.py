@@ -191,6 +191,21 @@ def test_a_packed_vocoder(tmp_path, monkeypatch):
     assert torch.equal(build_vocoder(None, "v.zip", acoustic())(mel, seed=2), expected)
 
 
+def test_a_vocoder_of_another_recipes_directory(tmp_path, monkeypatch):
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "theirs")
+    model_file = write_model(Path("exp/tts_v"), "diffwave", **NO_PITCH)[1]
+    mel = torch.randn(4, 80) - 2
+    expected = WaveGenerator(model_file)(mel, seed=2)
+    monkeypatch.chdir(tmp_path / "ours")
+    there = Path("..") / "theirs" / model_file
+    assert torch.equal(WaveGenerator(there)(mel, seed=2), expected)
+    (there.parent / "feats_stats.npz").unlink()
+    with pytest.raises(FileNotFoundError, match="exp/tts_v/feats_stats.npz .* neither"):
+        WaveGenerator(there)
+
+
 @pytest.mark.parametrize(
     "mel, message",
     [
