@@ -9,7 +9,7 @@ from torch import Tensor
 
 from espnet_prodiff.diffusion import Denoiser
 from espnet_prodiff.diffwave.crops import draw_crops
-from espnet_prodiff.diffwave.generation import Generation
+from espnet_prodiff.diffwave.editing import Editing
 from espnet_prodiff.diffwave.network import DiffWaveNetwork
 from espnet_prodiff.diffwave.options import (
     CONDITIONINGS,
@@ -24,7 +24,7 @@ from espnet_prodiff.diffwave.options import (
 CHECKPOINT_FORMAT = 1
 
 
-class DiffWave(Generation):
+class DiffWave(Editing):
     """DiffWave as an ESPnet model (``tts: diffwave``), trained in the standard stages.
 
     With a mel it is a vocoder, with a label or nothing it makes waves of its own. Text

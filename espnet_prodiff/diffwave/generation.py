@@ -68,7 +68,7 @@ class Generation(AbsTTS):
         if not temperature >= 0:
             raise ValueError(f"temperature must not be negative: {temperature}")
         cond, samples = self._condition(feats, sids, seconds)
-        noise = _Noise(seed, temperature)
+        noise = Noise(seed, temperature)
         like = next(self.parameters()).new_empty(1, 1, samples)
         times = self.times(num_steps, schedule)
         wav = self._denoise(noise(like), times, cond, noise, eta, solver, callback)
@@ -98,92 +98,6 @@ class Generation(AbsTTS):
         rows = zip(texts, feats or alone, sids or alone, strict=True)
         return [self.inference(*row, **options) for row in rows]
 
-    @torch.no_grad()
-    def denoise(
-        self,
-        wav: Tensor,
-        t: float,
-        cond: Tensor | None = None,
-        *,
-        num_steps: int | None = None,
-        eta: float | None = None,
-        solver: str = "ddim",
-        seed: int | None = None,
-    ) -> Tensor:
-        """Clean a noisy wave: the reverse process from the middle (section 5.4).
-
-        As in the paper the wave itself is taken for x_t, whatever its noise is like.
-
-        Args:
-            wav: (T_wav,).
-            t: Where to start, in (0, T]; the paper's choice is T / 8 (25 of 200).
-            cond: The label (1,) or None.
-            num_steps: Evenly spaced steps from t; default: as dense as the model's own.
-            eta: See ``inference``, as the next two.
-            solver: See there.
-            seed: See there.
-
-        Returns:
-            Samples in [-1, 1], (T_wav,).
-
-        Raises:
-            ValueError: If t or an option is outside its range.
-        """
-        times = self._times_from(t, num_steps)
-        return self._denoise(wav[None, None], times, cond, _Noise(seed), eta, solver)
-
-    @torch.no_grad()
-    def interpolate(
-        self,
-        first: Tensor,
-        second: Tensor,
-        weight: float,
-        t: float,
-        cond: Tensor | None = None,
-        *,
-        num_steps: int | None = None,
-        eta: float | None = None,
-        solver: str = "ddim",
-        seed: int | None = None,
-    ) -> Tensor:
-        """Blend two waves in the latent space of time t (section 5.5).
-
-        x_t = (1 - weight) * x_t(first) + weight * x_t(second).
-        NOTE: both waves get the same noise. With a noise of its own for each the blend
-        would hold less noise than the network was trained to see at t.
-
-        Args:
-            first: (T_wav,).
-            second: (T_wav,).
-            weight: Share of the second, 0 ... 1.
-            t: Time of the latent space, in (0, T]; the paper's choice is T / 4.
-            cond: The label (1,) or None.
-            num_steps: See ``denoise``.
-            eta: See ``inference``, as the next two.
-            solver: See there.
-            seed: See there.
-
-        Returns:
-            Samples in [-1, 1], (T_wav,).
-
-        Raises:
-            ValueError: If the lengths differ or an option is outside its range.
-        """
-        if first.shape != second.shape:
-            raise ValueError(
-                f"the waves have {len(first)} and {len(second)} samples: cut or pad "
-                "them to the same length"
-            )
-        if not 0 <= weight <= 1:
-            raise ValueError(f"weight must be between 0 and 1, but it is {weight}")
-        times = self._times_from(t, num_steps)
-        noise = _Noise(seed)
-        blend = ((1 - weight) * first + weight * second)[None, None]
-        time = torch.tensor([t], dtype=torch.float64, device=blend.device)
-        alpha, sigma = self.denoiser.alpha_sigma(time, blend)
-        x_t = alpha * blend + sigma * noise(blend)
-        return self._denoise(x_t, times, cond, noise, eta, solver)
-
     @property
     def default_eta(self) -> float:
         """1, ancestral, as in the paper; 0 for a student, distilled for DDIM steps."""
@@ -209,16 +123,6 @@ class Generation(AbsTTS):
                 " a schedule has its own number of steps"
             )
         return resolve(schedule, self.denoiser.schedule)
-
-    def _times_from(self, t: float, num_steps: int | None) -> Tensor:
-        total = self.denoiser.schedule.num_train_steps
-        if not 0 < t <= total:
-            raise ValueError(f"t must be above 0 and at most {total}, but it is {t}")
-        if num_steps is None:
-            num_steps = max(1, round(t * self.num_steps / total))
-        if num_steps < 1:
-            raise ValueError(f"num_steps must be at least 1, but it is {num_steps}")
-        return torch.linspace(t, 0, num_steps + 1, dtype=torch.float64)
 
     def _condition(
         self, feats: Tensor | None, sids: Tensor | None, seconds: float | None
@@ -276,7 +180,7 @@ class Generation(AbsTTS):
         x_t: Tensor,
         times: Tensor,
         cond: Tensor | None,
-        noise: "_Noise",
+        noise: "Noise",
         eta: float | None,
         solver: str,
         callback: Callable[[dict[str, Any]], None] | None = None,
@@ -299,7 +203,7 @@ class Generation(AbsTTS):
         return x_0[0, 0].clamp(-1, 1)
 
 
-class _Noise:
+class Noise:
     """Standard normal noise of a seed, the same on every device."""
 
     def __init__(self, seed: int | None, scale: float = 1.0) -> None:
@@ -309,5 +213,6 @@ class _Noise:
         self.scale = scale
 
     def __call__(self, like: Tensor) -> Tensor:
+        """Draw noise with the shape, type and device of ``like``."""
         noise = torch.randn(like.shape, generator=self.generator)
         return self.scale * noise.to(like)
