@@ -49,6 +49,9 @@ class DiffWave(Editing):
         num_steps: Sampling steps that a student was distilled for; default: T.
         prediction_type: What the network predicts: "eps" (the paper), "x_0" or "v".
         loss: "l2" (the paper) or "l1", on what the network predicts.
+        wave_scale: The diffusion runs on waves times this; 1 in the paper. Noise
+            schedules are meant for data of power 1, but the power of speech is some
+            0.004: unscaled, most times of a schedule that ends in noise are all noise.
         crop_frames: Frames of a training clip. NOTE: 62 of 256 samples, 15,872, as the
             paper's clips of 16,000 are no whole number of frames.
         espnet_prodiff: Version of the checkpoint format.
@@ -80,6 +83,7 @@ class DiffWave(Editing):
         num_steps: int | None = None,
         prediction_type: str = "eps",
         loss: str = "l2",
+        wave_scale: float = 1.0,
         crop_frames: int = 62,
         espnet_prodiff: int = CHECKPOINT_FORMAT,
     ) -> None:
@@ -96,6 +100,11 @@ class DiffWave(Editing):
                 "num_labels of diffwave goes with conditioning label, but num_labels "
                 f"is {num_labels} and conditioning is {conditioning}"
             )
+        if not 0 < wave_scale < float("inf"):
+            raise ValueError(
+                f"wave_scale of diffwave must be greater than 0, but it is {wave_scale}"
+            )
+        self.wave_scale = wave_scale
         check_positive("crop_frames", crop_frames)
         check_positive("hop_length", hop_length)
         check_positive("sampling_rate", sampling_rate)
@@ -195,8 +204,9 @@ class DiffWave(Editing):
             generator,
         )
         cond = crops.mel if self.conditioning == "mel" else self._labels(sids)
+        x_0 = self.wave_scale * crops.wav
         loss = self.objective(
-            self.denoiser, crops.wav, cond, crops.mask, generator, {"sids": sids}
+            self.denoiser, x_0, cond, crops.mask, generator, {"sids": sids}
         )
         stats = {"loss": loss.detach(), "diffusion_loss": loss.detach()}
         return force_gatherable((loss, stats, len(speech)), loss.device)

@@ -41,7 +41,8 @@ class Editing(Generation):
             ValueError: If t or an option is outside its range.
         """
         times = self._times_from(t, num_steps)
-        return self._denoise(wav[None, None], times, cond, Noise(seed), eta, solver)
+        x_t = self.wave_scale * wav[None, None]
+        return self._denoise(x_t, times, cond, Noise(seed), eta, solver)
 
     @torch.no_grad()
     def interpolate(
@@ -92,7 +93,7 @@ class Editing(Generation):
         blend = ((1 - weight) * first + weight * second)[None, None]
         time = torch.tensor([t], dtype=torch.float64, device=blend.device)
         alpha, sigma = self.denoiser.alpha_sigma(time, blend)
-        x_t = alpha * blend + sigma * noise(blend)
+        x_t = alpha * self.wave_scale * blend + sigma * noise(blend)
         return self._denoise(x_t, times, cond, noise, eta, solver)
 
     def _times_from(self, t: float, num_steps: int | None) -> Tensor:

@@ -19,6 +19,7 @@ class Generation(AbsTTS):
     conditioning: str
     num_labels: int | None
     num_steps: int
+    wave_scale: float
     is_student: bool
     hop_length: int
     fs: int
@@ -200,7 +201,7 @@ class Generation(AbsTTS):
             noise_fn=noise,
             callback=callback,
         )
-        return x_0[0, 0].clamp(-1, 1)
+        return (x_0[0, 0] / self.wave_scale).clamp(-1, 1)
 
 
 class Noise:

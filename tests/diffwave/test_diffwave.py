@@ -189,6 +189,27 @@ def test_generation_starts_from_noise_of_the_wanted_length():
     assert len(model.inference(None)["wav"]) == 5 * HOP
 
 
+def test_waves_are_scaled_for_the_diffusion_alone():
+    seen = []
+    for scale in (1.0, 16.0):
+        model = tiny(wave_scale=scale)
+        model.objective = lambda denoiser, x_0, *_: seen.append(x_0) or x_0.mean()
+        model(**batch(300))
+    torch.testing.assert_close(16 * seen[0], seen[1])
+
+    plain, scaled, wav = zero(), zero(wave_scale=16.0), 0.01 * torch.randn(2, 100)
+    torch.testing.assert_close(
+        plain.denoise(wav[0], 25, eta=0), scaled.denoise(wav[0], 25, eta=0)
+    )
+    got = scaled.interpolate(*wav, 0.5, 10, eta=0, seed=1)
+    ratio = scaled.denoiser.schedule.sigma(10) / scaled.denoiser.schedule.alpha(10)
+    expected = wav.mean(0) + ratio.float() * noise(100, 1) / 16
+    torch.testing.assert_close(got, expected, atol=1e-6, rtol=1e-5)
+    one, other = (m.inference(None, seed=2, eta=0)["wav"] for m in (plain, scaled))
+    inside = one.abs() < 1
+    torch.testing.assert_close(one[inside], 16 * other[inside])
+
+
 def test_denoising_starts_in_the_middle_from_the_wave_itself():
     model, wav = zero(), 0.1 * torch.randn(100)
     got = model.denoise(wav, 25, eta=0)
@@ -225,6 +246,7 @@ def test_interpolation_blends_at_time_t():
         (dict(prediction_type="score"), "prediction_type must be one of"),
         (dict(loss="huber"), "loss of diffwave must be one of l2, l1"),
         (dict(loss="l1", prediction_type="v"), "must be l2 with prediction_type v"),
+        (dict(wave_scale=0), "wave_scale .* greater than 0, but it is 0"),
         (dict(crop_frames=0), "crop_frames .* at least 1, but it is 0"),
         (dict(crop_frames=2.5), "crop_frames .* whole number"),
         (dict(hop_length=0), "hop_length of diffwave .* at least 1"),
