@@ -69,7 +69,7 @@ def main(cmd: Sequence[str] | None = None) -> None:
     for part in PARTS:
         mels = args.output_dir / "mels" / part
         if not (mels / "feats.scp").exists():
-            print(f"Mels of the {part}ing data: {mels}", flush=True)
+            print(f"Mels of the {part} data: {mels}", flush=True)
             _speak(args, acoustic, config, part, mels.with_name(f"{part}.half"))
             _normalize(vocoder, mels.with_name(f"{part}.half"), mels)
     own = {} if args.config is None else read_config(str(args.config))

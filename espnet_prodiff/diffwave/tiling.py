@@ -10,18 +10,45 @@ At the rate of samples, memory costs as much time as arithmetic. A tile therefor
 in a few buffers that are used again and again and stay in the cache, products
 accumulate in place, and tanh(a) = 2 sigmoid(2a) - 1 leaves one activation in place of
 two. All buffers are (time, channels): a shift in time is then an offset, and what a
-product reads and writes lies in one piece.
+product reads and writes lies in one piece. On a CPU with several threads a long wave is
+cut into a part for each: they meet once a step instead of once a product.
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from espnet_prodiff.diffwave.network import DiffWaveNetwork
+from espnet_prodiff.diffwave.upsampling import MelUpsampler
 
 TILE_LENGTH = {"cpu": 4096, "other": 131072}  # samples; measured, see benchmarks/
+
+
+class _Layer(NamedTuple):
+    """A residual layer's weights at one step, ready for plain matrix products.
+
+    Attributes:
+        dilation: Its dilation.
+        delay: Sum of the dilations up to it.
+        taps: The convolution's weights, (C, 2C) a tap; the value's columns doubled.
+        cond: The conditioner's weights (n_mels, 2C), likewise, or None.
+        bias: Of both, (2C,), likewise, with the label's part.
+        residual: Weights of the residual output, (C, C), or None in the last layer.
+        shift: What the next layer's input has beyond the products, (C,).
+        skip: Weights of the skip output, (C, C).
+    """
+
+    dilation: int
+    delay: int
+    taps: list[Tensor]
+    cond: Tensor | None
+    bias: Tensor
+    residual: Tensor | None
+    shift: Tensor
+    skip: Tensor
 
 
 class TiledNetwork(nn.Module):
@@ -91,40 +118,56 @@ class TiledNetwork(nn.Module):
         for i, wave in enumerate(x_t):
             valid = wave.shape[-1] if mask is None else int(mask[i].sum())
             layers = _pack(network, steps[i], None if label is None else label[i])
-            first_shift = steps[i, : network.in_proj.out_channels]
-            _Pass(network, layers, first_shift, self._tile_length(wave)).run(
-                wave[:, :valid], None if mel is None else mel[i], output[i, :, :valid]
+            self._evaluate(
+                layers,
+                steps[i, : network.in_proj.out_channels],
+                wave[:, :valid],
+                None if mel is None else mel[i],
+                output[i, :, :valid],
             )
         return output
+
+    def _evaluate(
+        self,
+        layers: list[_Layer],
+        first_shift: Tensor,
+        wave: Tensor,
+        mel: Tensor | None,
+        output: Tensor,
+    ) -> None:
+        """Evaluate one wave (1, L), on a CPU in a part for each thread."""
+        length, hop = wave.shape[-1], self.network.hop_length or 1
+        tile = self._tile_length(wave)
+        margin = self.network.receptive_field // 2
+        if mel is not None:
+            margin += MelUpsampler.context * hop
+        threads = torch.get_num_threads() if wave.device.type == "cpu" else 1
+        parts = min(threads, length // (8 * margin))  # else the margins cost too much
+        if parts < 2:
+            _Pass(self.network, layers, first_shift, tile).run(wave, mel, output)
+            return
+
+        @torch.no_grad()  # holds for one thread alone
+        def run(start: int, stop: int) -> None:
+            first = max(0, start - margin) // hop * hop
+            last = min(length, -(-(stop + margin) // hop) * hop)
+            frames = None if mel is None else mel[:, first // hop : -(-last // hop)]
+            part = wave.new_empty(1, last - first)
+            stack = _Pass(self.network, layers, first_shift, tile)
+            stack.run(wave[:, first:last], frames, part)
+            output[:, start:stop] = part[:, start - first : stop - first]
+
+        bounds = [i * length // parts for i in range(parts + 1)]
+        try:
+            with ThreadPoolExecutor(parts, "", torch.set_num_threads, (1,)) as pool:
+                list(pool.map(run, bounds[:-1], bounds[1:]))
+        finally:
+            torch.set_num_threads(threads)  # the threads also set what new ones get
 
     def _tile_length(self, wave: Tensor) -> int:
         default = TILE_LENGTH["cpu" if wave.device.type == "cpu" else "other"]
         longest = 2 * max(layer.dilation for layer in self.network.layers)
         return max(self.tile_length or default, longest)
-
-
-class _Layer(NamedTuple):
-    """A residual layer's weights at one step, ready for plain matrix products.
-
-    Attributes:
-        dilation: Its dilation.
-        delay: Sum of the dilations up to it.
-        taps: The convolution's weights, (C, 2C) a tap; the value's columns doubled.
-        cond: The conditioner's weights (n_mels, 2C), likewise, or None.
-        bias: Of both, (2C,), likewise, with the label's part.
-        residual: Weights of the residual output, (C, C), or None in the last layer.
-        shift: What the next layer's input has beyond the products, (C,).
-        skip: Weights of the skip output, (C, C).
-    """
-
-    dilation: int
-    delay: int
-    taps: list[Tensor]
-    cond: Tensor | None
-    bias: Tensor
-    residual: Tensor | None
-    shift: Tensor
-    skip: Tensor
 
 
 def _pack(

@@ -66,6 +66,22 @@ def test_any_length_without_a_mel(length):
         )
 
 
+@pytest.mark.parametrize("frames", [17, 60, 91])
+def test_threads_share_a_wave(frames):
+    network = make_vocoder()
+    x_t, t = inputs(frames * HOP)
+    mel = mel_for(x_t)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        tiled = TiledNetwork(network, 16)(x_t, t, mel)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+    assert not tiled.requires_grad
+    torch.testing.assert_close(tiled, network(x_t, t, mel), rtol=0, atol=1e-12)
+
+
 def test_base_in_float32_is_the_whole_to_1e_5():
     torch.manual_seed(0)
     network = DiffWaveNetwork(n_mels=80, hop_length=256)
