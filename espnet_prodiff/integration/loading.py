@@ -79,7 +79,8 @@ def _find_statistics(options: dict[str, Any], config: Path) -> bool:
     for key in STATISTICS:
         conf = options.get(key) or {}
         stats = conf.get("stats_file")
-        if stats is None or Path(stats).is_file():
+        used = options.get(key.removesuffix("_conf")) is not None
+        if stats is None or not used or Path(stats).is_file():
             continue
         places = (folder / stats for folder in config.resolve().parents)
         found = next((place for place in places if place.is_file()), None)
