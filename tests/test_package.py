@@ -11,6 +11,7 @@ PACKAGE = Path("espnet_prodiff")
 ROOMS = {
     "diffusion": 0,
     "prodiff": 1,
+    "diffwave": 1,
     "alignment": 1,
     "integration": 2,
     "evaluation": 2,

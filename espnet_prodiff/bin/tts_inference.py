@@ -21,7 +21,7 @@ import torch
 from espnet.utils.cli_utils import get_commandline_args
 from espnet2.bin import tts_inference as espnet
 from espnet2.tasks.tts import TTSTask
-from espnet2.utils.types import int_or_none
+from espnet2.utils.types import float_or_none, int_or_none, str2bool, str_or_none
 from tqdm import tqdm
 
 from espnet_prodiff.integration.memory import keep_freed_memory
@@ -48,11 +48,38 @@ def get_parser() -> argparse.ArgumentParser:
         help="Sampling steps; by default those that the model was trained for",
     )
     group.add_argument(
-        "--eta", type=float, default=0.0, help="0: deterministic, 1: ancestral sampling"
+        "--schedule",
+        type=str_or_none,
+        default=None,
+        help="Of a DiffWave, instead of num_steps: base6, large6 or a list of betas",
+    )
+    group.add_argument(
+        "--eta",
+        type=float_or_none,
+        default=None,
+        help="0: deterministic, 1: ancestral sampling; by default the model's own",
     )
     group.add_argument("--solver", default="ddim", help="ddim or dpmsolver++")
     group.add_argument(
         "--temperature", type=float, default=1.0, help="Factor on the noise"
+    )
+    group.add_argument(
+        "--vocoder_num_steps",
+        type=int_or_none,
+        default=None,
+        help="Sampling steps of a DiffWave vocoder; by default its own",
+    )
+    group.add_argument(
+        "--vocoder_schedule",
+        type=str_or_none,
+        default=None,
+        help="As --schedule, of a DiffWave vocoder",
+    )
+    group.add_argument(
+        "--features_only",
+        type=str2bool,
+        default=False,
+        help="Leave out the vocoder: write mels alone",
     )
     group = parser.add_argument_group("Text related")
     group.add_argument(
@@ -120,6 +147,8 @@ def speak_all(args: argparse.Namespace) -> list[str]:
             "at most, and at least one utterance a batch"
         )
     speak = _build(args)
+    if args.features_only:
+        speak.vocoder = None
     failed: list[str] = []
     with OutputWriter(args.output_dir, speak.fs) as writer:
         batch: list[Item] = []
@@ -144,7 +173,8 @@ def _build(args: argparse.Namespace) -> Text2Speech:
         "train_config model_file threshold maxlenratio minlenratio use_teacher_forcing "
         "use_att_constraint backward_window forward_window speed_control_alpha "
         "noise_scale noise_scale_dur vocoder_config vocoder_file dtype seed "
-        "always_fix_seed num_steps eta solver temperature unknown_symbols"
+        "always_fix_seed num_steps schedule eta solver temperature vocoder_num_steps "
+        "vocoder_schedule unknown_symbols"
     ).split()
     return Text2Speech.from_pretrained(
         model_tag=args.model_tag,

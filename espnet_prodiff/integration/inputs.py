@@ -48,6 +48,8 @@ def check_inputs(
     forced = conf.get("use_teacher_forcing", False)
     if (forced or getattr(tts, "use_gst", False)) and "speech" not in item:
         why = "use_teacher_forcing" if forced else "a style token layer (GST)"
+        if getattr(tts, "conditioning", None) == "mel":
+            why = "the recording's mel for its input"
         raise InputError(f"speech is missing: this model has {why}, pass speech=wave")
     extractors = (model.pitch_extract, model.energy_extract)
     if forced and "durations" not in item and any(extractors):
@@ -111,9 +113,11 @@ def check_options(tts: torch.nn.Module, conf: dict[str, Any]) -> None:
         )
     if not 0 <= conf.get("temperature", 1) < float("inf"):
         raise InputError(f"temperature is {conf['temperature']}, expected >= 0")
-    if conf.get("num_steps") is not None and hasattr(tts, "denoiser"):
+    steps = {k: conf[k] for k in ("num_steps", "schedule") if conf.get(k) is not None}
+    if steps and hasattr(tts, "denoiser"):
         try:
-            tts.denoiser.schedule.timesteps(conf["num_steps"])
+            times = getattr(tts, "times", tts.denoiser.schedule.timesteps)
+            times(**steps)
         except ValueError as error:
             raise InputError(str(error)) from error
 

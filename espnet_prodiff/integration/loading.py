@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
+from typing import Any
 
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
-from espnet_prodiff.integration.files import ConfigError, read_yaml
+from espnet_prodiff.integration.files import ConfigError, read_yaml, write_yaml
 from espnet_prodiff.integration.task import DiffusionTTSTask
 
 STATISTICS = ("normalize_conf", "pitch_normalize_conf", "energy_normalize_conf")
@@ -51,13 +53,43 @@ def load_acoustic_model(
             f"training config {config} lacks {', '.join(missing)}: pass the "
             "config.yaml that the training wrote, not the one it was given"
         )
-    for key in STATISTICS:
-        stats = (options.get(key) or {}).get("stats_file")
-        if stats is not None and not Path(stats).is_file():
-            raise FileNotFoundError(
-                f"training config {config} names the statistics {stats} "
-                f"({key}), which do not exist here: run from the directory that it "
-                "was trained in, or pack the model (stage 10)"
-            )
-    model, args = DiffusionTTSTask.build_model_from_file(config, model_file, device)
+    moved = _find_statistics(options, config)
+    if not moved:
+        model, args = DiffusionTTSTask.build_model_from_file(config, model_file, device)
+        return model.eval(), args
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "config.yaml"
+        write_yaml(found, options)
+        model, args = DiffusionTTSTask.build_model_from_file(found, model_file, device)
     return model.eval(), args
+
+
+def _find_statistics(options: dict[str, Any], config: Path) -> bool:
+    """Find statistics whose paths start at the directory of the training.
+
+    So a vocoder can be used from another recipe's directory.
+
+    Returns:
+        Whether ``options`` have changed.
+
+    Raises:
+        FileNotFoundError: A file of statistics is neither there nor here.
+    """
+    moved = False
+    for key in STATISTICS:
+        conf = options.get(key) or {}
+        stats = conf.get("stats_file")
+        used = options.get(key.removesuffix("_conf")) is not None
+        if stats is None or not used or Path(stats).is_file():
+            continue
+        places = (folder / stats for folder in config.resolve().parents)
+        found = next((place for place in places if place.is_file()), None)
+        if found is None:
+            raise FileNotFoundError(
+                f"training config {config} names the statistics {stats} ({key}), which "
+                "exist neither here nor in a directory above the config: run from the "
+                "directory that it was trained in, or pack the model (stage 10)"
+            )
+        conf["stats_file"] = str(found)
+        moved = True
+    return moved

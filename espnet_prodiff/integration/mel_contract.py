@@ -10,6 +10,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+
 
 class VocoderError(ValueError):
     """A vocoder that cannot be used; the message names the file and the way out."""
@@ -34,6 +36,8 @@ class MelContract:
         fmax: Upper edge in Hz.
         log_base: 10.0, 2.0 or ``"e"``.
         mel_scale: ``"slaney"`` or ``"htk"``.
+        center: Whether frame k is centred on sample ``k * hop_length``.
+        normalized: Whether the spectrum is divided by the root of the FFT size.
     """
 
     fs: int
@@ -46,6 +50,8 @@ class MelContract:
     fmax: float
     log_base: float | str = 10.0
     mel_scale: str = "slaney"
+    center: bool = True
+    normalized: bool = False
 
     @classmethod
     def of_feats_extract(cls, feats_extract: Any) -> MelContract:
@@ -72,7 +78,24 @@ class MelContract:
             fmax=feats_extract.fmax,
             log_base=logmel.log_base,
             htk=logmel.mel_options["htk"],
+            center=feats_extract.stft.center,
+            normalized=feats_extract.stft.normalized,
         )
+
+    @classmethod
+    def of_config(cls, config: Mapping[str, Any]) -> MelContract:
+        """Read the contract of a model from the config.yaml of its training.
+
+        Raises:
+            MelContractError: The model has no mels.
+        """
+        kind = config.get("feats_extract")
+        if kind != "fbank":
+            raise MelContractError(
+                f"the model's features are {kind}, and a vocoder wants log-mels "
+                "(feats_extract: fbank)"
+            )
+        return cls.of_feats_extract(LogMelFbank(**config["feats_extract_conf"] or {}))
 
     @classmethod
     def of_parallel_wavegan(cls, config: Mapping[str, Any]) -> MelContract:
@@ -139,13 +162,34 @@ class MelContract:
         ]
         if all(mine == theirs for _, mine, theirs in rows):
             return
-        lines = [f"  {'':<12}{'model':>12}{'vocoder':>12}"] + [
-            f"{'!' if mine != theirs else ' '} {key:<12}{mine!s:>12}{theirs!s:>12}"
-            for key, mine, theirs in rows
-        ]
         raise MelContractError(
             f"vocoder {name} was trained on other mels than the model makes:\n"
-            + "\n".join(lines)
+            + _table(rows, "model", "vocoder")
             + "\nuse a vocoder with the model's numbers, train the model with the "
             "vocoder's (feats_extract_conf), or leave out --vocoder_file"
         )
+
+    def require_rate(self, rate: int, name: str) -> None:
+        """Refuse a recording of another sampling rate.
+
+        Args:
+            rate: Its rate in Hz.
+            name: What to call it, usually its file.
+
+        Raises:
+            MelContractError: The message is a table of both sides.
+        """
+        if rate != self.fs:
+            raise MelContractError(
+                f"{name} has another sampling rate than the model:\n"
+                + _table([("fs", self.fs, rate)], "model", "recording")
+                + "\nresample the recording, or use a model of its rate"
+            )
+
+
+def _table(rows: list[tuple[str, Any, Any]], mine: str, theirs: str) -> str:
+    """Both sides, one row a number; a ``!`` marks those that differ."""
+    lines = [f"  {'':<12}{mine:>12}{theirs:>12}"] + [
+        f"{'!' if a != b else ' '} {key:<12}{a!s:>12}{b!s:>12}" for key, a, b in rows
+    ]
+    return "\n".join(lines)

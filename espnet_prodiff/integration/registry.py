@@ -3,12 +3,13 @@
 from espnet2.tasks.tts import tts_choices
 from espnet2.tts.abs_tts import AbsTTS
 
+from espnet_prodiff.diffwave.diffwave import DiffWave
 from espnet_prodiff.prodiff.prodiff import ProDiff
 
 # ESPnet 202511 has a teacher-only prodiff; it stays reachable under its own key.
 BUILTIN_KEY = "prodiff_builtin"
 
-CLASSES: dict[str, type[AbsTTS]] = {"prodiff": ProDiff}
+CLASSES: dict[str, type[AbsTTS]] = {"prodiff": ProDiff, "diffwave": DiffWave}
 
 
 def register() -> None:

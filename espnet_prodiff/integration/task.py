@@ -24,6 +24,7 @@ from espnet_prodiff.integration.checkpoint import (
     safe_torch_load,
 )
 from espnet_prodiff.integration.ema import WeightAverage
+from espnet_prodiff.integration.feature_options import enter_feature_options
 from espnet_prodiff.integration.files import ConfigError, read_yaml, write_yaml
 from espnet_prodiff.integration.learning_rate import complete_onecycle
 from espnet_prodiff.integration.memory import keep_freed_memory
@@ -130,6 +131,7 @@ class DiffusionTTSTask(TTSTask):
         if ours:
             # Written to config.yaml, where it tells our models from ESPnet's built-in.
             args.tts_conf = {**args.tts_conf, "espnet_prodiff": CHECKPOINT_FORMAT}
+            enter_feature_options(args)
         if teacher is not None:
             halved = max(1, teacher.num_steps // 2)
             one_step = args.distill_method == "consistency"
@@ -181,6 +183,8 @@ class DiffusionTTSTask(TTSTask):
         """Check what would fail late, then train or collect statistics."""
         args.tts = cls._known_key(args.tts)
         complete_onecycle(args)
+        if args.tts in CLASSES:
+            enter_feature_options(args)
         if not args.dist_rank:  # the first process or the only one
             if args.tts in CLASSES:
                 data_checks.check_data(args)

@@ -26,11 +26,15 @@ from espnet_prodiff.integration.inputs import (
     model_inputs,
 )
 from espnet_prodiff.integration.loading import load_acoustic_model
+from espnet_prodiff.integration.mel_contract import VocoderError
 from espnet_prodiff.integration.text import TextError, TextToIds, prepare_espeak
 from espnet_prodiff.integration.vocoder import build_vocoder
+from espnet_prodiff.integration.wave_generator import WaveGenerator
 
 Output = dict[str, torch.Tensor]
 INPUTS = ("speech", "durations", "spembs", "sids", "lids")
+# Options of a DiffWave vocoder, by their names beside the acoustic model's.
+VOCODER_OPTIONS = {"vocoder_num_steps": "num_steps", "vocoder_schedule": "schedule"}
 
 
 class Text2Speech(ESPnetText2Speech):
@@ -67,9 +71,12 @@ class Text2Speech(ESPnetText2Speech):
         prefer_normalized_feats: bool = False,
         *,
         num_steps: int | None = None,
-        eta: float = 0.0,
+        schedule: str | Sequence[float] | None = None,
+        eta: float | None = None,
         solver: str = "ddim",
         temperature: float = 1.0,
+        vocoder_num_steps: int | None = None,
+        vocoder_schedule: str | Sequence[float] | None = None,
         unknown_symbols: str = "error",
     ) -> None:
         """Load a model and its vocoder.
@@ -95,9 +102,13 @@ class Text2Speech(ESPnetText2Speech):
             always_fix_seed: Whether such calls repeat the same noise.
             prefer_normalized_feats: Give the vocoder normalised mels.
             num_steps: Sampling steps; by default those the model was trained for.
-            eta: 0 deterministic, 1 ancestral sampling.
+            schedule: Of a DiffWave, steps at other places: see
+                ``diffwave.schedules.resolve``.
+            eta: 0 deterministic, 1 ancestral sampling; by default the model's own.
             solver: "ddim" or "dpmsolver++".
             temperature: Factor on the noise.
+            vocoder_num_steps: Of a DiffWave vocoder, as ``num_steps``.
+            vocoder_schedule: Of a DiffWave vocoder, as ``schedule``.
             unknown_symbols: "error" or "skip", see `TextToIds`.
 
         Raises:
@@ -124,6 +135,11 @@ class Text2Speech(ESPnetText2Speech):
         self.vocoder = None
         if self.tts.require_vocoder:
             self.vocoder = build_vocoder(vocoder_config, vocoder_file, model, device)
+            if prefer_normalized_feats and isinstance(self.vocoder, WaveGenerator):
+                raise VocoderError(
+                    f"prefer_normalized_feats is not for vocoder {vocoder_file}: it "
+                    "normalises mels itself, with the statistics of its own training"
+                )
 
         conf: dict[str, Any] = {"use_teacher_forcing": use_teacher_forcing}
         if isinstance(self.tts, Tacotron2 | Transformer):
@@ -140,9 +156,12 @@ class Text2Speech(ESPnetText2Speech):
         self.decode_conf = conf
         ours = {
             "num_steps": (num_steps, None),
-            "eta": (eta, 0.0),
+            "schedule": (schedule, None),
+            "eta": (eta, None),
             "solver": (solver, "ddim"),
             "temperature": (temperature, 1.0),
+            "vocoder_num_steps": (vocoder_num_steps, None),
+            "vocoder_schedule": (vocoder_schedule, None),
         }
         changed = {k: v for k, (v, default) in ours.items() if v != default}
         self.decode_conf = self._options(None, changed)
@@ -169,8 +188,9 @@ class Text2Speech(ESPnetText2Speech):
             lids: Language id.
             decode_conf: Options of this call, as ``options``.
             **options: ``num_steps``, ``eta``, ``solver``, ``temperature``, ``alpha``,
-                ``seed`` and what else the model's ``inference`` takes. With a seed
-                the result is the same alone and in any batch.
+                ``seed``, ``vocoder_num_steps``, ``vocoder_schedule`` and what else the
+                model's ``inference`` takes. With a seed the result is the same alone
+                and in any batch.
 
         Returns:
             ``wav (T_wav,)``, ``feat_gen`` and ``feat_gen_denorm (T_feats, n_mels)``,
@@ -250,6 +270,7 @@ class Text2Speech(ESPnetText2Speech):
                 if len(items) == 1:
                     raise
                 raise type(error)(f"utterance {number}: {error}") from error
+        conf = {k: v for k, v in conf.items() if k not in VOCODER_OPTIONS}
         seed = conf.get("seed")
         if "seed" not in self._accepted():
             conf = {k: v for k, v in conf.items() if k != "seed"}
@@ -279,8 +300,10 @@ class Text2Speech(ESPnetText2Speech):
             feats = output.get("feat_gen_denorm")
             if self.prefer_normalized_feats or feats is None:
                 feats = output["feat_gen"]
-            with self._seeded((conf or self.decode_conf).get("seed")):
-                output["wav"] = self.vocoder(feats)
+            conf = self.decode_conf if conf is None else conf
+            own = {VOCODER_OPTIONS[k]: conf[k] for k in VOCODER_OPTIONS if k in conf}
+            with self._seeded(conf.get("seed")):
+                output["wav"] = self.vocoder(feats, **own)
         return output
 
     def options(self, **options: Any) -> dict[str, Any]:
@@ -325,6 +348,13 @@ class Text2Speech(ESPnetText2Speech):
         given = {k: v for k, v in options.items() if v is not None}
         conf = {**self.decode_conf, **(decode_conf or {}), **given}
         accepted = self._accepted() | {"seed"}
+        if isinstance(self.vocoder, WaveGenerator):
+            accepted |= VOCODER_OPTIONS.keys()
+        elif wrong := sorted(conf.keys() & VOCODER_OPTIONS.keys()):
+            raise InputError(
+                f"{' and '.join(wrong)} is for a DiffWave vocoder (--vocoder_file), "
+                f"but the vocoder is {self.vocoder}"
+            )
         if unknown := sorted(set(conf) - accepted - set(self.decode_conf)):
             raise InputError(
                 f"{type(self.tts).__name__} has no decoding option "
@@ -335,6 +365,9 @@ class Text2Speech(ESPnetText2Speech):
             if self.always_fix_seed:
                 conf["seed"] = self.seed
         check_options(self.tts, conf)
+        own = {VOCODER_OPTIONS[k]: conf[k] for k in VOCODER_OPTIONS if k in conf}
+        if own:
+            self.vocoder.check_sampling(**own)
         return conf
 
     @contextlib.contextmanager

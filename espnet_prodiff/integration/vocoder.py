@@ -1,9 +1,10 @@
 """Vocoders: mel -> wave objects behind ``--vocoder_file``.
 
 A vocoder is a callable from denormalised log-mels ``(T_feats, n_mels)`` to a float32
-wave ``(T_wav,)``, with the sampling rate in ``fs``. Two kinds exist: Griffin-Lim (no
-file) and ParallelWaveGAN-family checkpoints (``.pkl``), which run in the generators
-that ESPnet carries, without the parallel_wavegan package.
+wave ``(T_wav,)``, with the sampling rate in ``fs``. Three kinds exist: Griffin-Lim (no
+file), a DiffWave of ours (``.pth`` or packed), and checkpoints of the ParallelWaveGAN
+family (``.pkl``), which run in the generators that ESPnet carries, without the
+parallel_wavegan package.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from typing import Any, Protocol
 import torch
 from espnet2.tasks.tts import TTSTask
 
+from espnet_prodiff.integration.archive import SUFFIXES
 from espnet_prodiff.integration.files import read_yaml
 from espnet_prodiff.integration.griffin_lim import GriffinLim
 from espnet_prodiff.integration.mel_contract import MelContract, VocoderError
 from espnet_prodiff.integration.parallel_wavegan import load_parallel_wavegan
+from espnet_prodiff.integration.wave_generator import WaveGenerator
 
 KINDS = (
-    "none (Griffin-Lim), a .pkl checkpoint of the ParallelWaveGAN family with its "
+    "none (Griffin-Lim), the .pth of a DiffWave (tts: diffwave) or its packed model, a "
+    ".pkl checkpoint of the ParallelWaveGAN family with its "
     "config.yml (HiFi-GAN, MelGAN, multi-band MelGAN, StyleMelGAN, Parallel WaveGAN)"
 )
 
@@ -50,8 +54,10 @@ def build_vocoder(
     Args:
         vocoder_config: A yaml file. For Griffin-Lim it may hold
             ``griffin_lim_iters``; for a ``.pkl`` it is ParallelWaveGAN's config.yml,
-            by default the one beside the checkpoint.
-        vocoder_file: ``None`` or ``"none"``, or a ``.pkl`` checkpoint.
+            for a ``.pth`` the config.yaml of its training, by default the one beside
+            the checkpoint.
+        vocoder_file: ``None`` or ``"none"``, a ``.pth`` or packed DiffWave, or a
+            ``.pkl`` checkpoint.
         model: The ``ESPnetTTSModel`` whose mels will be spoken.
         device: Where a neural vocoder runs.
 
@@ -68,9 +74,13 @@ def build_vocoder(
     """
     if vocoder_file is None or str(vocoder_file).lower() in ("none", ""):
         return _build_griffin_lim(vocoder_config, model, device)
-    if Path(vocoder_file).suffix != ".pkl":
+    if str(vocoder_file).lower().endswith((".pth", *SUFFIXES)):
+        vocoder = _load_diffwave(vocoder_file, vocoder_config)
+        theirs = vocoder.contract
+    elif Path(vocoder_file).suffix == ".pkl":
+        vocoder, theirs = load_parallel_wavegan(vocoder_file, vocoder_config)
+    else:
         raise VocoderError(f"vocoder {vocoder_file} is of no known kind: use {KINDS}")
-    vocoder, theirs = load_parallel_wavegan(vocoder_file, vocoder_config)
     if model.feats_extract is None:
         logging.warning(
             "the model was trained on ready-made features: whether vocoder %s fits "
@@ -81,6 +91,18 @@ def build_vocoder(
         mine = MelContract.of_feats_extract(model.feats_extract)
         mine.require_match(theirs, str(vocoder_file))
     return vocoder.to(device)
+
+
+def _load_diffwave(
+    vocoder_file: str | Path, vocoder_config: str | Path | None
+) -> WaveGenerator:
+    vocoder = WaveGenerator(vocoder_file, vocoder_config)
+    if vocoder.conditioning != "mel":
+        raise VocoderError(
+            f"vocoder {vocoder_file} is a DiffWave with conditioning "
+            f"{vocoder.conditioning}: a vocoder has conditioning mel"
+        )
+    return vocoder
 
 
 def _build_griffin_lim(

@@ -5,6 +5,7 @@ import pytest
 from tests.integration.corpus import collect_stats, make_corpus, train
 
 TEACHER = "conf/debug/train_prodiff.yaml"
+DIFFWAVE = "conf/debug/train_diffwave.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,12 @@ def corpus(tmp_path_factory):
 def teacher(corpus):
     """Experiment directory of a teacher of 4 steps."""
     return train(corpus, TEACHER, corpus / "exp" / "tts_teacher")
+
+
+@pytest.fixture(scope="session")
+def vocoder(corpus):
+    """Experiment directory of a DiffWave on the same mels."""
+    return train(corpus, DIFFWAVE, corpus / "exp" / "tts_diffwave")
 
 
 @pytest.fixture

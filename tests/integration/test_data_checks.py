@@ -7,10 +7,10 @@ import pytest
 import soundfile as sf
 
 from espnet_prodiff.bin import tts_train
-from espnet_prodiff.integration.data_checks import DataError
+from espnet_prodiff.integration.data_checks import CheckedPreprocessor, DataError
 from espnet_prodiff.integration.task import DiffusionTTSTask
 from tests.integration.conftest import TEACHER
-from tests.integration.corpus import FS, collect_stats, train, train_options
+from tests.integration.corpus import FS, HOP, collect_stats, train, train_options
 
 
 @pytest.fixture
@@ -106,3 +106,29 @@ def test_statistics_of_another_corpus(spoiled, tmp_path):
     stats.unlink()
     with pytest.raises(DataError, match="does not exist: run stage 6"):
         train(spoiled, TEACHER, tmp_path / "exp")
+
+
+def test_audio_of_integers_is_refused_and_clipped_audio_named(caplog):
+    check = CheckedPreprocessor(lambda uid, data: data, HOP)
+    loud = np.full(1000, 3e4, np.float32)
+    with pytest.raises(DataError, match="u7: its audio reaches 30000, .* from -1 to 1"):
+        check("u7", {"speech": loud})
+    clipped = np.sin(np.arange(1000, dtype=np.float32)) * 2
+    check("u8", {"speech": clipped.clip(-1, 1)})
+    check("u8", {"speech": clipped.clip(-1, 1)})
+    named = [r.message for r in caplog.records if "u8" in r.message]
+    assert len(named) == 1 and "clipped" in named[0]
+    for fine in (np.zeros(1000, np.float32), 0.5 * clipped):
+        check("u9", {"speech": fine})
+    assert "u9" not in caplog.text
+
+
+@pytest.mark.parametrize("frames, value", [(3, 0.0), (4, np.nan)])
+def test_mels_that_do_not_belong_to_the_audio(frames, value):
+    check = CheckedPreprocessor(lambda uid, data: data, HOP)
+    speech = np.zeros(HOP * 3 + 5, np.float32)
+    mels = np.zeros((4, 20), np.float32)
+    check("u1", {"speech": speech, "durations": mels})
+    wrong = np.full((frames, 20), value, np.float32)
+    with pytest.raises(DataError, match=f"u1: its mels have {frames} frames, exp.* 4"):
+        check("u1", {"speech": speech, "durations": wrong})

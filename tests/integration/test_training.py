@@ -235,7 +235,15 @@ def test_configs_of_every_size_build(corpus, tmp_path):
         "conf/distill_prodiff.yaml",
         "conf/mini/train_prodiff.yaml",
         "conf/mini/distill_prodiff.yaml",
+        "conf/train_diffwave.yaml",
+        "conf/train_diffwave_large.yaml",
+        "conf/train_diffwave_unconditional.yaml",
+        "conf/train_diffwave_class.yaml",
+        "conf/mini/train_diffwave.yaml",
     ):
         options = train_options(corpus, config, tmp_path / "exp")
+        for part in ("train", "valid"):
+            options += [f"--{part}_data_path_and_name_and_type"]
+            options += [f"{corpus}/utt2sid,sids,text_int"]
         tts_train.main([*options, "--dry_run", "true"])
         shutil.rmtree(tmp_path / "exp")

@@ -21,6 +21,13 @@ TEXT_SIDE = dict(
     positionwise_conv_kernel_size=1,
 )
 PRODIFF = dict(**TEXT_SIDE, denoiser_layers=2, denoiser_channels=16, diffusion_steps=4)
+DIFFWAVE = dict(
+    diffwave_layers=2,
+    diffwave_channels=4,
+    dilation_cycle=2,
+    diffusion_steps=50,
+    crop_frames=4,
+)
 FASTSPEECH2 = dict(**TEXT_SIDE, dlayers=1, dunits=16, postnet_layers=0)
 
 
@@ -35,7 +42,8 @@ def write_model(folder, tts="prodiff", seed=0, **options):
         sum=mels.sum(0),
         sum_square=(mels**2).sum(0),
     )
-    defaults = {"prodiff": PRODIFF, "fastspeech2": FASTSPEECH2}.get(tts, {})
+    known = {"prodiff": PRODIFF, "fastspeech2": FASTSPEECH2, "diffwave": DIFFWAVE}
+    defaults = known.get(tts, {})
     config = dict(
         token_list=LETTERS,
         odim=None,

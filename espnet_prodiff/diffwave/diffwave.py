@@ -1,0 +1,241 @@
+"""DiffWave: a diffusion model of waves (Kong et al. 2021, 2009.09761)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from espnet2.torch_utils.device_funcs import force_gatherable
+from torch import Tensor
+
+from espnet_prodiff.diffusion import Denoiser
+from espnet_prodiff.diffwave.crops import draw_crops
+from espnet_prodiff.diffwave.editing import Editing
+from espnet_prodiff.diffwave.network import DiffWaveNetwork
+from espnet_prodiff.diffwave.options import (
+    CONDITIONINGS,
+    check_choice,
+    check_positive,
+    noise_schedule,
+    objective_of,
+    refuse_foreign_weights,
+)
+
+# Version of the checkpoint format; config.yaml carries it to tell our models apart.
+CHECKPOINT_FORMAT = 1
+
+
+class DiffWave(Editing):
+    """DiffWave as an ESPnet model (``tts: diffwave``), trained in the standard stages.
+
+    With a mel it is a vocoder, with a label or nothing it makes waves of its own. Text
+    and durations are not used. Teacher and student are the same class: a student
+    differs in its weights and in ``num_steps``.
+
+    Args:
+        idim: Number of tokens; not used.
+        odim: Number of mel bins.
+        diffwave_layers: Residual layers: 30 (BASE, LARGE), 36 (unconditional).
+        diffwave_channels: Their channels: 64 (BASE), 128 (LARGE), 256 (unconditional).
+        dilation_cycle: Dilations run 1, 2, 4 ... over so many layers.
+        conditioning: "mel", "label" (``sids``: a speaker or any other class) or "none".
+        num_labels: Number of labels with "label"; ESPnet's utt2sid counts from 1, so
+            it is the number of speakers and one more.
+        hop_length: Samples of a mel frame. The training enters the features' own.
+        sampling_rate: In Hz. The training enters the features' own.
+        diffusion_steps: T.
+        diffusion_scheduler: "linear", "cosine" or "vpsde".
+        beta_start: First beta of "linear".
+        beta_end: Last beta of "linear".
+        num_steps: Sampling steps that a student was distilled for; default: T.
+        prediction_type: What the network predicts: "eps" (the paper), "x_0" or "v".
+        loss: "l2" (the paper) or "l1", on what the network predicts.
+        wave_scale: The diffusion runs on waves times this; 1 in the paper. Noise
+            schedules are meant for data of power 1, but the power of speech is some
+            0.004: unscaled, most times of a schedule that ends in noise are all noise.
+        crop_frames: Frames of a training clip. NOTE: 62 of 256 samples, 15,872, as the
+            paper's clips of 16,000 are no whole number of frames.
+        espnet_prodiff: Version of the checkpoint format.
+
+    Raises:
+        ValueError: If an option has a value that is not among its own.
+    """
+
+    require_durations = False  # see data_checks
+    spk_embed_dim = None
+    langs = None
+
+    def __init__(
+        self,
+        idim: int,
+        odim: int,
+        *,
+        diffwave_layers: int = 30,
+        diffwave_channels: int = 64,
+        dilation_cycle: int = 10,
+        conditioning: str = "mel",
+        num_labels: int | None = None,
+        hop_length: int = 256,
+        sampling_rate: int = 22050,
+        diffusion_steps: int = 50,
+        diffusion_scheduler: str = "linear",
+        beta_start: float = 1.0e-4,
+        beta_end: float = 0.05,
+        num_steps: int | None = None,
+        prediction_type: str = "eps",
+        loss: str = "l2",
+        wave_scale: float = 1.0,
+        crop_frames: int = 62,
+        espnet_prodiff: int = CHECKPOINT_FORMAT,
+    ) -> None:
+        if espnet_prodiff != CHECKPOINT_FORMAT:
+            raise ValueError(
+                f"this model has the checkpoint format {espnet_prodiff} of "
+                f"espnet_prodiff, but the installed version reads {CHECKPOINT_FORMAT}: "
+                "install the version that it was trained with"
+            )
+        super().__init__()
+        check_choice("conditioning", conditioning, CONDITIONINGS)
+        if (num_labels is not None) != (conditioning == "label"):
+            raise ValueError(
+                "num_labels of diffwave goes with conditioning label, but num_labels "
+                f"is {num_labels} and conditioning is {conditioning}"
+            )
+        if not 0 < wave_scale < float("inf"):
+            raise ValueError(
+                f"wave_scale of diffwave must be greater than 0, but it is {wave_scale}"
+            )
+        self.wave_scale = wave_scale
+        check_positive("crop_frames", crop_frames)
+        check_positive("hop_length", hop_length)
+        check_positive("sampling_rate", sampling_rate)
+        self.idim, self.odim, self.fs = idim, odim, sampling_rate
+        self.hop_length, self.crop_frames = hop_length, crop_frames
+        self.conditioning = conditioning
+        self.num_labels = self.spks = num_labels
+        # ESPnet's name for "inference takes the recording's mel", so stage 8 passes it.
+        self.use_gst = conditioning == "mel"
+
+        schedule = noise_schedule(
+            diffusion_scheduler, diffusion_steps, beta_start, beta_end
+        )
+        self.num_steps = diffusion_steps if num_steps is None else num_steps
+        self.is_student = num_steps is not None
+        schedule.timesteps(self.num_steps)  # refuse an impossible number at once
+        vocoder = conditioning == "mel"
+        network = DiffWaveNetwork(
+            diffwave_channels,
+            diffwave_layers,
+            dilation_cycle,
+            n_mels=odim if vocoder else None,
+            hop_length=hop_length if vocoder else None,
+            num_labels=num_labels,
+        )
+        self.denoiser = Denoiser(network, schedule, prediction_type, noise_cond="step")
+        # Progressive distillation replaces this; the model knows no teacher.
+        self.objective: Callable[..., Tensor] = objective_of(loss, prediction_type)
+
+    @property
+    def require_raw_speech(self) -> bool:
+        """ESPnet passes the wave beside the mel."""
+        return True
+
+    @property
+    def require_vocoder(self) -> bool:
+        """What comes out is a wave already."""
+        return False
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
+        """Refuse the weights of another model even where ESPnet is not strict."""
+        refuse_foreign_weights(self.state_dict().keys(), state_dict.keys(), prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def forward(
+        self,
+        text: Tensor,
+        text_lengths: Tensor,
+        feats: Tensor,
+        feats_lengths: Tensor,
+        speech: Tensor,
+        speech_lengths: Tensor,
+        sids: Tensor | None = None,
+        durations: Tensor | None = None,
+        durations_lengths: Tensor | None = None,
+        spembs: Tensor | None = None,
+        lids: Tensor | None = None,
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Training loss of a batch, on a random piece of every utterance.
+
+        Args:
+            text: Ignored, as text_lengths, spembs and lids.
+            text_lengths: (B,).
+            feats: Normalised log-mels of the recordings, (B, T_feats, odim).
+            feats_lengths: (B,).
+            speech: Recordings, (B, T_wav).
+            speech_lengths: (B,).
+            sids: Labels, (B, 1).
+            durations: (B, F, odim): normalised mels of an acoustic model to train on
+                instead of the recordings' (bin.finetune_vocoder). ESPnet has no name
+                for such an input and passes this one on as it is; real durations
+                (B, N) are ignored.
+            durations_lengths: (B,).
+            spembs: (B, D).
+            lids: (B, 1).
+
+        Returns:
+            Loss, statistics and the batch size.
+
+        Raises:
+            ValueError: If the mels have another hop than the model, or the labels are
+                missing or out of range.
+        """
+        self._check_hop(feats_lengths, speech_lengths)
+        if durations is not None and durations.dim() == 3:
+            feats, feats_lengths = durations, durations_lengths
+        generator = self._validation_generator(speech)
+        crops = draw_crops(
+            speech,
+            speech_lengths,
+            feats,
+            feats_lengths,
+            self.crop_frames,
+            self.hop_length,
+            generator,
+        )
+        cond = crops.mel if self.conditioning == "mel" else self._labels(sids)
+        x_0 = self.wave_scale * crops.wav
+        loss = self.objective(
+            self.denoiser, x_0, cond, crops.mask, generator, {"sids": sids}
+        )
+        stats = {"loss": loss.detach(), "diffusion_loss": loss.detach()}
+        return force_gatherable((loss, stats, len(speech)), loss.device)
+
+    def _labels(self, sids: Tensor | None) -> Tensor | None:
+        if self.conditioning != "label":
+            return None
+        if sids is None:
+            raise ValueError(
+                "conditioning of diffwave is label, but the data have no sids: run "
+                "the recipe with --use_sid true, or give a label file as "
+                "--train_data_path_and_name_and_type <file>,sids,text_int"
+            )
+        labels = sids.reshape(-1)
+        self.check_labels(labels)
+        return labels
+
+    def _check_hop(self, feats_lengths: Tensor, speech_lengths: Tensor) -> None:
+        expected = speech_lengths // self.hop_length + 1
+        if not (feats_lengths == expected).all():
+            raise ValueError(
+                f"mels of {feats_lengths.tolist()} frames do not belong to waves of "
+                f"{speech_lengths.tolist()} samples with a hop of {self.hop_length} "
+                f"(expected {expected.tolist()} frames): hop_length of tts_conf must "
+                "be that of feats_extract_conf, with centred windows"
+            )
+
+    def _validation_generator(self, speech: Tensor) -> torch.Generator | None:
+        """The same pieces, times and noise in every validation."""
+        if self.training:
+            return None
+        return torch.Generator(device=speech.device).manual_seed(0)

@@ -1,0 +1,300 @@
+"""DiffWave's denoising network: a bidirectional dilated residual stack over samples."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from espnet_prodiff.diffwave.upsampling import MelUpsampler
+
+EMBEDDING = 128  # size of the step embedding's sinusoids and of a label's embedding
+STEP_CHANNELS = 512
+KERNEL_SIZE = 3
+
+
+class StepEmbedding(nn.Module):
+    """Sinusoids of the time, then two layers shared by the stack (DiffWave, eq. 8).
+
+    sin and cos of 10^(4 i / 63) t, i = 0 ... 63. A closed form of t, so the fractional
+    times of fast sampling are embedded as exactly as whole ones.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(EMBEDDING, STEP_CHANNELS),
+            nn.SiLU(),
+            nn.Linear(STEP_CHANNELS, STEP_CHANNELS),
+            nn.SiLU(),
+        )
+
+    def forward(self, noise_cond: Tensor) -> Tensor:
+        """Embed times (B,) -> (B, 512)."""
+        # The angles reach 10^4 T: in float32 they would be off by a tenth of a radian.
+        exponents = torch.linspace(
+            0, 4, EMBEDDING // 2, dtype=torch.float64, device=noise_cond.device
+        )
+        angles = noise_cond.double()[:, None] * 10**exponents
+        sinusoids = torch.cat([angles.sin(), angles.cos()], dim=1)
+        return self.mlp(sinusoids.to(self.mlp[0].weight.dtype))
+
+
+class ResidualLayer(nn.Module):
+    """Dilated convolution with a gate; gives a residual and a skip output.
+
+    Args:
+        channels: Channels of the stack.
+        dilation: Dilation of the convolution.
+        cond_channels: Channels of the conditioning, 0 = none.
+    """
+
+    def __init__(self, channels: int, dilation: int, cond_channels: int) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.conv = nn.Conv1d(
+            channels, 2 * channels, KERNEL_SIZE, padding=dilation, dilation=dilation
+        )
+        self.cond_proj = (
+            nn.Conv1d(cond_channels, 2 * channels, 1) if cond_channels else None
+        )
+        self.out = nn.Conv1d(channels, 2 * channels, 1)
+
+    def forward(
+        self, hidden: Tensor, step: Tensor, cond: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Apply the layer.
+
+        Args:
+            hidden: (B, C, L).
+            step: Projected step embedding, (B, C, 1).
+            cond: (B, cond_channels, L), or length 1 where it is the same everywhere.
+            mask: (B, 1, L), 1 = valid.
+
+        Returns:
+            The next hidden states and the skip output, (B, C, L) each.
+        """
+        inputs = hidden + step
+        if mask is not None:
+            inputs = inputs * mask  # padding must look like the edge of the signal
+        gated = self.conv(inputs)
+        if self.cond_proj is not None:
+            gated = gated + self.cond_proj(cond)
+        gate, value = gated.chunk(2, dim=1)
+        residual, skip = self.out(gate.sigmoid() * value.tanh()).chunk(2, dim=1)
+        return (hidden + residual) / math.sqrt(2.0), skip
+
+
+class PreparedCond(NamedTuple):
+    """What ``DiffWaveNetwork.prepare_cond`` makes of a conditioning.
+
+    Attributes:
+        features: The upsampled mel (B, n_mels, L), or the label's embedding
+            (B, 128, 1).
+        cond: What it was made of.
+    """
+
+    features: Tensor
+    cond: Tensor
+
+
+class DiffWaveNetwork(nn.Module):
+    """``network`` of DiffWave's Denoiser (Kong et al. 2021, section 3 and fig. 2).
+
+    The defaults are BASE. LARGE has 128 channels; the unconditional model has 36 layers
+    of 256 channels and a cycle of 12.
+
+    NOTE: one mel upsampler serves all layers and no weight is normalised; the paper's
+    authors have an upsampler for each layer and weight normalisation in their counts.
+
+    Args:
+        channels: Channels of the residual stack.
+        layers: Number of residual layers.
+        dilation_cycle: Dilations run 1, 2, 4 ... over so many layers, then start over.
+        n_mels: Mel bins, for a vocoder; with ``hop_length``.
+        hop_length: Samples of a mel frame.
+        num_labels: Number of labels, for a class-conditional model.
+
+    Raises:
+        ValueError: If a size is not positive, or if the conditioning is neither a mel
+            (``n_mels`` and ``hop_length``), nor a label, nor nothing.
+    """
+
+    def __init__(
+        self,
+        channels: int = 64,
+        layers: int = 30,
+        dilation_cycle: int = 10,
+        *,
+        n_mels: int | None = None,
+        hop_length: int | None = None,
+        num_labels: int | None = None,
+    ) -> None:
+        super().__init__()
+        sizes = {
+            "channels": channels,
+            "layers": layers,
+            "dilation_cycle": dilation_cycle,
+            "n_mels": n_mels,
+            "num_labels": num_labels,
+        }
+        for name, size in sizes.items():
+            if size is not None and size < 1:
+                raise ValueError(f"{name} must be positive, but it is {size}")
+        if (n_mels is None) != (hop_length is None):
+            raise ValueError(
+                "n_mels and hop_length come together, but n_mels is "
+                f"{n_mels} and hop_length is {hop_length}"
+            )
+        if n_mels is not None and num_labels is not None:
+            raise ValueError(
+                "the conditioning is a mel or a label, but both n_mels "
+                f"({n_mels}) and num_labels ({num_labels}) are given"
+            )
+        self.n_mels, self.hop_length, self.num_labels = n_mels, hop_length, num_labels
+        self.upsampler = None if n_mels is None else MelUpsampler(hop_length)
+        self.label_embedding = None
+        if num_labels is not None:
+            self.label_embedding = nn.Embedding(num_labels, EMBEDDING)
+        cond_channels = n_mels or (0 if num_labels is None else EMBEDDING)
+
+        self.in_proj = nn.Conv1d(1, channels, 1)
+        self.step_embedding = StepEmbedding()
+        # One product for all layers: faster than a small one inside every layer.
+        self.step_proj = nn.Linear(STEP_CHANNELS, layers * channels)
+        self.layers = nn.ModuleList(
+            ResidualLayer(channels, 2 ** (i % dilation_cycle), cond_channels)
+            for i in range(layers)
+        )
+        self.skip_proj = nn.Conv1d(channels, channels, 1)
+        self.out_proj = nn.Conv1d(channels, 1, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv1d):
+                nn.init.kaiming_normal_(module.weight)
+        nn.init.zeros_(self.out_proj.weight)
+        nn.init.zeros_(self.out_proj.bias)
+
+    @property
+    def receptive_field(self) -> int:
+        """Input samples that reach one output sample."""
+        return 1 + (KERNEL_SIZE - 1) * sum(layer.dilation for layer in self.layers)
+
+    def prepare_cond(self, cond: Tensor | None) -> PreparedCond | None:
+        """Upsample the mel, or embed the label: the same at every step.
+
+        Args:
+            cond: As for ``forward``.
+
+        Raises:
+            ValueError: If it does not fit the model.
+        """
+        self.check_cond(cond)
+        if self.upsampler is not None:
+            return PreparedCond(self.upsampler(cond), cond)
+        if self.label_embedding is not None:
+            return PreparedCond(self.label_embedding(cond).unsqueeze(-1), cond)
+        return None
+
+    def forward(
+        self,
+        x_t: Tensor,
+        noise_cond: Tensor,
+        cond: Tensor | PreparedCond | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """Apply the network.
+
+        Args:
+            x_t: Noisy wave, (B, 1, L).
+            noise_cond: Time on [0, T], whole or fractional, (B,).
+            cond: The mel (B, n_mels, F) with L = F * hop, the labels (B,), or None, as
+                the model was built; or what ``prepare_cond`` made of it.
+            mask: (B, 1, L), 1 = valid; whole frames where the conditioning is a mel.
+
+        Returns:
+            Output, (B, 1, L): zeros before training.
+
+        Raises:
+            ValueError: If the conditioning does not fit the model or the wave.
+        """
+        features = self._features(cond, x_t, mask)
+        steps = self.step_proj(self.step_embedding(noise_cond)).unsqueeze(-1)
+        hidden = F.relu(self.in_proj(x_t))
+        skips = 0.0
+        for layer, step in zip(
+            self.layers, steps.chunk(len(self.layers), dim=1), strict=True
+        ):
+            hidden, skip = layer(hidden, step, features, mask)
+            skips = skips + skip
+        skips = skips / math.sqrt(len(self.layers))
+        return self.out_proj(F.relu(self.skip_proj(skips)))
+
+    def check_cond(self, cond: Tensor | None, length: int | None = None) -> None:
+        """Refuse a conditioning that does not fit the model or a wave.
+
+        Args:
+            cond: As for ``forward``.
+            length: Samples of the wave, if there is one already.
+
+        Raises:
+            ValueError: If it does not fit.
+        """
+        if self.upsampler is not None:
+            self._check_mel(cond, length)
+        elif self.label_embedding is not None:
+            self._check_labels(cond)
+        elif cond is not None:
+            raise ValueError(
+                "this DiffWave is unconditional (neither n_mels nor num_labels): cond "
+                f"must be None, but it is of shape {tuple(cond.shape)}"
+            )
+
+    def _features(
+        self, cond: Tensor | PreparedCond | None, x_t: Tensor, mask: Tensor | None
+    ) -> Tensor | None:
+        prepared = isinstance(cond, PreparedCond)
+        source = cond.cond if prepared else cond
+        self.check_cond(source, x_t.shape[-1])
+        if source is None:
+            return None
+        if self.upsampler is not None and mask is not None:
+            return self.upsampler(source, mask)  # padding must not reach valid samples
+        return cond.features if prepared else self.prepare_cond(source).features
+
+    def _check_mel(self, mel: Tensor | None, length: int | None) -> None:
+        fits = mel is not None and mel.dim() == 3 and mel.shape[1] == self.n_mels
+        if not fits or mel.shape[-1] == 0:
+            found = "None" if mel is None else f"of shape {tuple(mel.shape)}"
+            raise ValueError(
+                f"cond must be a mel (B, {self.n_mels}, F), F > 0: this DiffWave was "
+                f"built for {self.n_mels} mel bins, but cond is {found}"
+            )
+        if length is not None and mel.shape[-1] * self.hop_length != length:
+            frames = mel.shape[-1]
+            raise ValueError(
+                f"the wave must have {frames} * {self.hop_length} = "
+                f"{frames * self.hop_length} samples for a mel of {frames} frames with "
+                f"a hop of {self.hop_length}, but it has {length}"
+            )
+
+    def _check_labels(self, labels: Tensor | None) -> None:
+        if labels is None or labels.dim() != 1 or labels.is_floating_point():
+            found = (
+                "None"
+                if labels is None
+                else f"{labels.dtype} of shape {tuple(labels.shape)}"
+            )
+            raise ValueError(
+                "cond must be the labels (B,) as integers: this DiffWave is "
+                f"class-conditional, but cond is {found}"
+            )
+        # Only on the CPU: reading a value back from a GPU would stall it.
+        if (
+            labels.device.type == "cpu"
+            and not ((labels >= 0) & (labels < self.num_labels)).all()
+        ):
+            raise ValueError(
+                f"labels must lie in 0 ... {self.num_labels - 1}, the labels that this "
+                f"DiffWave was built for, but they are {labels.tolist()}"
+            )

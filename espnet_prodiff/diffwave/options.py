@@ -1,0 +1,143 @@
+"""DiffWave's constructor options: closed sets, the schedule and the loss they mean."""
+
+from collections.abc import Collection
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from espnet_prodiff.diffusion import (
+    Denoiser,
+    NoiseSchedule,
+    absolute_error,
+    diffusion_loss,
+    squared_error,
+)
+
+DIFFUSION_SCHEDULERS = ("linear", "cosine", "vpsde")
+CONDITIONINGS = ("mel", "label", "none")
+LOSSES = {"l2": squared_error, "l1": absolute_error}
+
+
+def check_choice(name: str, value: object, choices: Collection[str]) -> None:
+    """Refuse a value that is not among an option's own.
+
+    Raises:
+        ValueError: The message lists them.
+    """
+    if value not in choices:
+        raise ValueError(
+            f"{name} of diffwave must be one of {', '.join(choices)}, but it is "
+            f"{value!r}"
+        )
+
+
+def check_positive(name: str, value: object) -> None:
+    """Refuse what is not a whole number above 0.
+
+    Raises:
+        ValueError: The message names the option.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(
+            f"{name} of diffwave must be a whole number of at least 1, but it is "
+            f"{value!r}"
+        )
+
+
+def noise_schedule(
+    scheduler: str, steps: int, beta_start: float, beta_end: float
+) -> NoiseSchedule:
+    """The schedule that the ``diffusion_*`` and ``beta_*`` options describe.
+
+    Args:
+        scheduler: "linear" (the paper's), "cosine" or "vpsde".
+        steps: T.
+        beta_start: First beta of "linear"; without meaning for the others.
+        beta_end: Its last beta.
+
+    Raises:
+        ValueError: If an option is outside its range.
+    """
+    check_choice("diffusion_scheduler", scheduler, DIFFUSION_SCHEDULERS)
+    check_positive("diffusion_steps", steps)
+    if scheduler == "cosine":
+        return NoiseSchedule.cosine(steps)
+    if scheduler == "vpsde":
+        return NoiseSchedule.vpsde(steps)
+    if not 0 < beta_start <= beta_end < 1:
+        raise ValueError(
+            "beta_start and beta_end of diffwave must be 0 < beta_start <= beta_end "
+            f"< 1, but they are {beta_start} and {beta_end}"
+        )
+    return NoiseSchedule.linear(steps, beta_start, beta_end)
+
+
+def denoising_objective(
+    denoiser: Denoiser,
+    x_0: Tensor,
+    cond: Tensor | None,
+    mask: Tensor | None,
+    generator: torch.Generator | None,
+    batch: dict[str, Tensor | None],
+    *,
+    loss: str = "l2",
+) -> Tensor:
+    """The teacher's objective: the error of what the network predicts.
+
+    For "eps" with "l2" this is the paper's unweighted loss (DiffWave, Algorithm 1).
+    For "v" it is the squared error of v, which is that of x_0 times SNR + 1 (Salimans
+    & Ho 2022, section 4): unlike that of eps it does not fade where the data are noise.
+    """
+    error_of, weight = denoiser.prediction_type, "uniform"
+    if error_of == "v":
+        error_of, weight = "x_0", "snr_plus_one"
+    return diffusion_loss(
+        denoiser,
+        x_0,
+        cond,
+        mask,
+        distance=LOSSES[loss],
+        error_of=error_of,
+        weight=weight,
+        generator=generator,
+    )
+
+
+def objective_of(loss: str, prediction_type: str) -> partial:
+    """The teacher's objective with one of `LOSSES`.
+
+    Raises:
+        ValueError: If the loss is unknown or does not go with what is predicted.
+    """
+    check_choice("loss", loss, LOSSES)
+    if loss == "l1" and prediction_type == "v":
+        raise ValueError(
+            "loss of diffwave must be l2 with prediction_type v, but it is l1: use "
+            "prediction_type eps or x_0 for l1"
+        )
+    return partial(denoising_objective, loss=loss)
+
+
+def refuse_foreign_weights(
+    ours: Collection[str], given: Collection[str], prefix: str
+) -> None:
+    """Check the names of weights that are about to be loaded.
+
+    ESPnet loads leniently: without this check the weights of another model would
+    leave ours as it was initialised, and it would give noise.
+
+    Args:
+        ours: Names of our parameters and buffers.
+        given: Names in the file.
+        prefix: What ours are preceded by in the file.
+
+    Raises:
+        ValueError: If the file lacks any of ours.
+    """
+    missing = [name for name in ours if prefix + name not in given]
+    if missing:
+        raise ValueError(
+            f"these weights are not of this DiffWave: {len(missing)} of its parameters "
+            f"are missing, {', '.join(missing[:3])} ... among them"
+        )

@@ -1,0 +1,116 @@
+"""Fast sampling: a few noise variances of one's own, as times of the model's schedule.
+
+A network that was trained at T noise scales is sampled in a few steps with betas chosen
+for that. Each of their noise scales lies between two that it was trained at, and so
+stands for a fractional time (DiffWave, app. B: t_align). Sampling along these times
+with eta = 1 is the paper's fast sampler: the mean and the variance of a step follow
+from the user's betas alone.
+
+The paper counts the times of the training from 0, we from 1: ours are t_align + 1.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from espnet_prodiff.diffusion.schedule import NoiseSchedule
+
+# The betas of the paper's six-step samplers (DiffWave, app. B).
+FAST_SCHEDULES = {
+    "base6": (0.0001, 0.001, 0.01, 0.05, 0.2, 0.5),
+    "large6": (0.0001, 0.001, 0.01, 0.05, 0.2, 0.7),
+}
+_ROUNDING = 1e-6  # of alpha and of a time, where betas are single-precision numbers
+
+
+def resolve(value: str | Sequence[float], schedule: NoiseSchedule) -> Tensor:
+    """Read a sampling schedule as times of the model's noise schedule.
+
+    Args:
+        value: A name among ``FAST_SCHEDULES``; betas, the least noisy step first, each
+            in (0, 1); or decreasing times, each in [1, T], with or without a final 0.
+            Betas and times may be a text: "0.0001, 0.01, 0.5".
+        schedule: The model's noise schedule.
+
+    Returns:
+        Decreasing times that end at 0, float64, (num_steps + 1,).
+
+    Raises:
+        ValueError: If it is no name and no list of numbers, or if it leaves the range
+            of noise that the model was trained at.
+    """
+    if isinstance(value, str) and value in FAST_SCHEDULES:
+        return times_from_betas(FAST_SCHEDULES[value], schedule)
+    numbers = _numbers(value)
+    if all(0 < number < 1 for number in numbers):
+        return times_from_betas(numbers, schedule)
+    if all(number == 0 or number >= 1 for number in numbers):
+        return _check_times(numbers, schedule)
+    raise ValueError(
+        "a sampling schedule is a list of betas, each between 0 and 1, or of times, "
+        f"each from 1 to {schedule.num_train_steps} but for a final 0; found {numbers}"
+    )
+
+
+def times_from_betas(betas: Sequence[float], schedule: NoiseSchedule) -> Tensor:
+    """Times at which the model's noise is that of other betas (DiffWave, app. B).
+
+    Args:
+        betas: Noise variances of the sampling steps, the least noisy first.
+        schedule: The model's noise schedule.
+
+    Returns:
+        Decreasing times that end at 0, float64, (len(betas) + 1,).
+
+    Raises:
+        ValueError: If their noise leaves the range that the model was trained at.
+    """
+    total = schedule.num_train_steps
+    betas = list(betas)
+    alphas = (1 - torch.tensor(betas, dtype=torch.float64)).cumprod(0).sqrt()
+    cleanest, noisiest = float(schedule.alpha(1)), float(schedule.alpha(total))
+    # The training's own betas are the very ends: rounding must not put them outside.
+    if alphas[0] > cleanest + _ROUNDING or alphas[-1] < noisiest - _ROUNDING:
+        raise ValueError(
+            f"the betas {betas} scale the clean data by {alphas[0]:.6g} ... "
+            f"{alphas[-1]:.6g}, but the model was trained from {cleanest:.6g} (t = 1, "
+            f"beta = {1 - cleanest**2:.6g}) to {noisiest:.6g} (t = {total}): the first "
+            f"beta must be at least {1 - cleanest**2:.6g}, and the product of all "
+            f"(1 - beta) at least {noisiest**2:.6g}"
+        )
+    times = schedule.t_from_alpha(alphas.clamp(noisiest, cleanest)).flip(0)
+    whole = times.round()
+    times = torch.where((times - whole).abs() < _ROUNDING, whole, times)
+    return torch.cat([times, times.new_zeros(1)])
+
+
+def _numbers(value: str | Sequence[float]) -> list[float]:
+    """Read a list, or a text with numbers between commas, blanks and brackets."""
+    found = value
+    if isinstance(value, str):
+        found = value.strip("[]() ").replace(",", " ").split()
+    try:
+        numbers = [float(number) for number in found]
+    except (TypeError, ValueError):
+        numbers = []
+    if not numbers or not all(math.isfinite(number) for number in numbers):
+        raise ValueError(
+            f"a sampling schedule must be one of {', '.join(FAST_SCHEDULES)}, or a "
+            f"list of betas or of times, but it is {value!r}"
+        )
+    return numbers
+
+
+def _check_times(times: list[float], schedule: NoiseSchedule) -> Tensor:
+    total = schedule.num_train_steps
+    if times[-1] != 0:
+        times = [*times, 0.0]
+    steps = zip(times[:-1], times[1:], strict=True)
+    if len(times) < 2 or times[0] > total or not all(t > s for t, s in steps):
+        raise ValueError(
+            f"sampling times must decrease strictly from at most {total}, the model's "
+            f"number of training steps, to at least 1 or 0, but they are {times}"
+        )
+    return torch.tensor(times, dtype=torch.float64)

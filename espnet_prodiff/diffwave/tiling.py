@@ -1,0 +1,134 @@
+"""DiffWave's network evaluated along time: memory for one tile, whatever the length."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor, nn
+
+from espnet_prodiff.diffwave.network import DiffWaveNetwork
+from espnet_prodiff.diffwave.stack_pass import PackedLayer, StackPass, pack_layers
+from espnet_prodiff.diffwave.upsampling import MelUpsampler
+
+TILE_LENGTH = {"cpu": 4096, "other": 131072}  # samples; measured, see benchmarks/
+
+
+class TiledNetwork(nn.Module):
+    """A DiffWaveNetwork as a Denoiser's ``network`` at inference.
+
+    Equal to the network itself, at every sample and for any length, without a gradient
+    and in bounded memory: only ``x_t``, the mel and the output are kept whole.
+
+    On a CPU with several threads a long wave is cut into a part for each, a margin
+    around it: they meet once a step instead of once a product.
+
+    Args:
+        network: The network; its current weights are used at each call.
+        tile_length: Samples of a tile; by default what suits the device. It is raised
+            to twice the largest dilation where it is shorter.
+
+    Raises:
+        ValueError: If ``tile_length`` is not positive.
+    """
+
+    def __init__(
+        self, network: DiffWaveNetwork, tile_length: int | None = None
+    ) -> None:
+        super().__init__()
+        if tile_length is not None and tile_length < 1:
+            raise ValueError(f"tile_length must be positive, but it is {tile_length}")
+        self.network = network
+        self.tile_length = tile_length
+
+    def prepare_cond(self, cond: Tensor | None) -> Tensor | None:
+        """Check the conditioning; a mel is upsampled tile by tile, at every step.
+
+        Raises:
+            ValueError: If it does not fit the model.
+        """
+        self.network.check_cond(cond)
+        return cond
+
+    @torch.no_grad()
+    def forward(
+        self,
+        x_t: Tensor,
+        noise_cond: Tensor,
+        cond: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """Apply the network, item by item and tile by tile.
+
+        Args:
+            x_t: Noisy wave, (B, 1, L).
+            noise_cond: Time on [0, T], (B,).
+            cond: The mel (B, n_mels, F) with L = F * hop, the labels (B,), or None.
+            mask: (B, 1, L), 1 = valid; padding comes last.
+
+        Returns:
+            Output, (B, 1, L); 0 where the mask is.
+
+        Raises:
+            ValueError: If the conditioning does not fit the model or the wave.
+        """
+        network = self.network
+        network.check_cond(cond, x_t.shape[-1])
+        steps = network.step_proj(network.step_embedding(noise_cond))
+        label = mel = None
+        if network.label_embedding is not None:
+            label = network.label_embedding(cond)
+        elif network.upsampler is not None:
+            mel = cond
+        output = torch.zeros_like(x_t)
+        for i, wave in enumerate(x_t):
+            valid = wave.shape[-1] if mask is None else int(mask[i].sum())
+            layers = pack_layers(network, steps[i], None if label is None else label[i])
+            self._evaluate(
+                layers,
+                steps[i, : network.in_proj.out_channels],
+                wave[:, :valid],
+                None if mel is None else mel[i],
+                output[i, :, :valid],
+            )
+        return output
+
+    def _evaluate(
+        self,
+        layers: list[PackedLayer],
+        first_shift: Tensor,
+        wave: Tensor,
+        mel: Tensor | None,
+        output: Tensor,
+    ) -> None:
+        """Evaluate one wave (1, L), on a CPU in a part for each thread."""
+        length, hop = wave.shape[-1], self.network.hop_length or 1
+        tile = self._tile_length(wave)
+        margin = self.network.receptive_field // 2
+        if mel is not None:
+            margin += MelUpsampler.context * hop
+        threads = torch.get_num_threads() if wave.device.type == "cpu" else 1
+        parts = min(threads, length // (8 * margin))  # else the margins cost too much
+        if parts < 2:
+            StackPass(self.network, layers, first_shift, tile).run(wave, mel, output)
+            return
+
+        @torch.no_grad()  # holds for one thread alone
+        def run(start: int, stop: int) -> None:
+            first = max(0, start - margin) // hop * hop
+            last = min(length, -(-(stop + margin) // hop) * hop)
+            frames = None if mel is None else mel[:, first // hop : -(-last // hop)]
+            part = wave.new_empty(1, last - first)
+            stack = StackPass(self.network, layers, first_shift, tile)
+            stack.run(wave[:, first:last], frames, part)
+            output[:, start:stop] = part[:, start - first : stop - first]
+
+        bounds = [i * length // parts for i in range(parts + 1)]
+        try:
+            with ThreadPoolExecutor(parts, "", torch.set_num_threads, (1,)) as pool:
+                list(pool.map(run, bounds[:-1], bounds[1:]))
+        finally:
+            torch.set_num_threads(threads)  # the threads also set what new ones get
+
+    def _tile_length(self, wave: Tensor) -> int:
+        default = TILE_LENGTH["cpu" if wave.device.type == "cpu" else "other"]
+        longest = 2 * max(layer.dilation for layer in self.network.layers)
+        return max(self.tile_length or default, longest)

@@ -1,0 +1,39 @@
+"""What a model of waves must know of the features, entered into its ``tts_conf``."""
+
+import argparse
+import inspect
+
+from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+
+from espnet_prodiff.integration.files import ConfigError
+from espnet_prodiff.integration.registry import CLASSES
+
+
+def enter_feature_options(args: argparse.Namespace) -> None:
+    """Give ``tts_conf`` the hop and the sampling rate of ``feats_extract_conf``.
+
+    So they are said once, to the recipe, and config.yaml tells them of the model.
+    Without effect for models that do not ask for them, and where it was done before.
+
+    Raises:
+        ConfigError: If ``tts_conf`` says otherwise than the features, or there are no
+            features to go by.
+    """
+    wanted = inspect.signature(CLASSES[args.tts].__init__).parameters
+    if "hop_length" not in wanted:
+        return
+    if args.feats_extract != "fbank" or getattr(args, "odim", None) is not None:
+        raise ConfigError(
+            f"tts: {args.tts} is trained on waves and the log-mels that are taken of "
+            f"them (feats_extract: fbank, no odim), but feats_extract is "
+            f"{args.feats_extract} and odim is {args.odim}"
+        )
+    features = LogMelFbank(**args.feats_extract_conf or {})
+    values = {"hop_length": features.hop_length, "sampling_rate": features.fs}
+    for name, value in values.items():
+        if args.tts_conf.get(name, value) != value:
+            raise ConfigError(
+                f"{name} of tts_conf is {args.tts_conf[name]}, but that of the "
+                f"features is {value}: leave it out of tts_conf, it follows them"
+            )
+    args.tts_conf = {**args.tts_conf, **values}

@@ -1,0 +1,128 @@
+import pytest
+import torch
+
+from espnet_prodiff.diffusion import Denoiser, NoiseSchedule, sample
+from espnet_prodiff.diffwave.network import DiffWaveNetwork
+from espnet_prodiff.diffwave.schedules import FAST_SCHEDULES, resolve
+
+BASE = NoiseSchedule.linear(50, 1e-4, 0.05)
+LARGE = NoiseSchedule.linear(200, 1e-4, 0.02)
+
+
+@pytest.mark.parametrize(
+    "name, schedule, t_align",
+    [
+        ("base6", BASE, [0, 0.8941, 4.0867, 10.4518, 22.9925, 42.9186]),
+        ("large6", LARGE, [0, 3.2007, 13.4303, 33.8203, 73.9825, 170.6051]),
+    ],
+)
+def test_named_schedules_align_as_published(name, schedule, t_align):
+    # The paper counts the training's times from 0, we from 1.
+    expected = torch.tensor([-1.0, *t_align], dtype=torch.float64).flip(0) + 1
+    torch.testing.assert_close(resolve(name, schedule), expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("steps, last", [(50, 0.05), (200, 0.02), (4, 0.5)])
+def test_training_betas_are_the_training_times(steps, last, dtype):
+    schedule = NoiseSchedule.linear(steps, 1e-4, last)
+    betas = torch.linspace(1e-4, last, steps, dtype=torch.float64)
+    times = resolve(betas.to(dtype).tolist(), schedule)
+    if dtype == torch.float64:
+        assert times.tolist() == list(range(steps, -1, -1))
+    torch.testing.assert_close(
+        times, torch.arange(steps, -1, -1.0).double(), rtol=0, atol=1e-2
+    )
+
+
+def reference_sampler(denoiser, betas, times, x, noises):
+    """The paper's fast sampler, from its own formulas (app. B and Algorithm 2)."""
+    gammas = [1 - beta for beta in betas]
+    bars = [1.0]
+    for gamma in gammas:
+        bars.append(bars[-1] * gamma)
+    for s in range(len(betas), 0, -1):
+        t = torch.tensor([times[len(betas) - s]], dtype=x.dtype)
+        eps = denoiser.network(x, t)
+        x = (x - betas[s - 1] / (1 - bars[s]) ** 0.5 * eps) / gammas[s - 1] ** 0.5
+        if s > 1:
+            variance = (1 - bars[s - 1]) / (1 - bars[s]) * betas[s - 1]
+            x = x + variance**0.5 * noises[s]
+    return x
+
+
+@pytest.fixture
+def double():
+    """Numbers become float64 tensors, so that two formulas can be compared closely."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize(
+    "betas",
+    [
+        FAST_SCHEDULES["base6"],
+        (0.01, 0.3),
+        torch.linspace(1e-4, 0.05, 50, dtype=torch.float64).tolist(),
+    ],
+)
+@torch.no_grad()
+def test_sampling_is_the_paper_s_fast_sampler(betas, double):
+    torch.manual_seed(0)
+    network = DiffWaveNetwork(4, 3, 3).double()
+    torch.nn.init.normal_(network.out_proj.weight, std=0.1)
+    denoiser = Denoiser(network, BASE, "eps")
+    times = resolve(betas, BASE)
+    noises = torch.randn(len(betas) + 1, 1, 1, 40, dtype=torch.float64)
+    x_T = torch.randn(1, 1, 40, dtype=torch.float64)
+    expected = reference_sampler(denoiser, betas, times, x_T, noises)
+    drawn = iter(noises.flip(0)[:-2])
+    got = sample(denoiser, x_T, times, eta=1, noise_fn=lambda _: next(drawn))
+    assert next(drawn, None) is None
+    torch.testing.assert_close(got, expected, rtol=0, atol=1e-9)
+
+
+def test_lists_and_texts():
+    by_betas = resolve([1e-4, 0.01, 0.3], BASE)
+    assert len(by_betas) == 4 and by_betas[-1] == 0 and (by_betas.diff() < 0).all()
+    for text in ("0.0001, 0.01, 0.3", "[1e-4 0.01 0.3]", "(0.0001,0.01,0.3)"):
+        assert (resolve(text, BASE) == by_betas).all()
+    for times in ([50, 10.5, 1, 0], (50, 10.5, 1), "50 10.5 1", "[50, 10.5, 1, 0]"):
+        assert resolve(times, BASE).tolist() == [50, 10.5, 1, 0]
+    torch.testing.assert_close(resolve(by_betas.tolist(), BASE), by_betas)
+
+
+@pytest.mark.parametrize(
+    "value, schedule, message",
+    [
+        # The schedule that makes another implementation fail with an IndexError.
+        (
+            "base6",
+            NoiseSchedule.linear(20, 1e-4, 0.05),
+            r"0.99995 \(t = 1, .*to 0.774996 \(t = 20\).* at least 0.600619",
+        ),
+        ([1e-5, 0.1], BASE, "the first beta must be at least 0.0001"),
+        ([0.5, 0.5], BASE, "the product .* at least 0.279673"),
+        ([51, 10], BASE, r"at most 50.*but they are \[51.0, 10.0, 0.0\]"),
+        ([1, 10], BASE, "must decrease strictly"),
+        ([10, 10], BASE, "must decrease strictly"),
+        ([10, 0, 0], BASE, "must decrease strictly"),
+        ([0], BASE, "must decrease strictly"),
+        (
+            [10, 0.5],
+            BASE,
+            "betas, each between 0 and 1, or of times, each from 1 to 50",
+        ),
+        ([-0.1, 0.2], BASE, "betas, each between 0 and 1"),
+        ([], BASE, "base6, large6"),
+        ("base7", BASE, "must be one of base6, large6.*but it is 'base7'"),
+        ("", BASE, "base6, large6"),
+        ([0.1, float("nan")], BASE, "base6, large6"),
+        (None, BASE, "base6, large6"),
+        (6, BASE, "base6, large6"),
+    ],
+)
+def test_impossible_schedules_are_refused(value, schedule, message):
+    with pytest.raises(ValueError, match=message):
+        resolve(value, schedule)
