@@ -240,6 +240,9 @@ def test_configs_of_every_size_build(corpus, tmp_path):
         "conf/train_diffwave_unconditional.yaml",
         "conf/train_diffwave_class.yaml",
         "conf/mini/train_diffwave.yaml",
+        "conf/distill_diffwave.yaml",
+        "conf/distill_prodiff_half.yaml",
+        "conf/train_prodiff_continuous.yaml",
     ):
         options = train_options(corpus, config, tmp_path / "exp")
         for part in ("train", "valid"):
