@@ -22,17 +22,15 @@ from espnet2.fileio.npy_scp import NpyScpReader, NpyScpWriter
 from tqdm import tqdm
 
 from espnet_prodiff.bin import tts_inference
-from espnet_prodiff.bin.distill import train_phase
 from espnet_prodiff.integration.base_config import read_config
 from espnet_prodiff.integration.files import ConfigError, read_yaml
 from espnet_prodiff.integration.mel_contract import MelContract
-from espnet_prodiff.integration.task import DiffusionTTSTask
 from espnet_prodiff.integration.text2speech import INPUTS
 from espnet_prodiff.integration.wave_generator import WaveGenerator
+from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.recipe.phase import inherited_options, train_phase
 
 PARTS = ("train", "valid")
-# What the training decides for itself; everything else is as the vocoder was trained.
-_OWN = {"output_dir", "init_param", "resume", "config", "local_rank"}
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -74,7 +72,7 @@ def main(cmd: Sequence[str] | None = None) -> None:
             _normalize(vocoder, mels.with_name(f"{part}.half"), mels)
     own = {} if args.config is None else read_config(str(args.config))
     merged = training_config(args, config, own)
-    train_phase(merged, args.output_dir, args.ngpu, train_args)
+    train_phase(merged, args.output_dir, args.ngpu, train_args, "fine-tuning")
     print(f"Fine-tuned vocoder: {args.output_dir / args.vocoder_file.name}", flush=True)
 
 
@@ -82,12 +80,7 @@ def training_config(
     args: argparse.Namespace, config: dict[str, Any], own: dict[str, Any]
 ) -> dict[str, Any]:
     """The vocoder's own training, from its weights, on the acoustic model's mels."""
-    known = {action.dest for action in DiffusionTTSTask.get_parser()._actions}
-    merged = {
-        key: value
-        for key, value in config.items()
-        if key in known - _OWN and not key.startswith("dist_")
-    } | own
+    merged = inherited_options(config) | own
     merged |= {"tts": config["tts"], "tts_conf": config["tts_conf"]}
     for part in PARTS:
         key = f"{part}_data_path_and_name_and_type"
@@ -158,5 +151,5 @@ def _utterances(table: str) -> list[str]:
 if __name__ == "__main__":
     try:
         main()
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError, RecipeError) as error:
         sys.exit(f"finetune_vocoder: error: {error}")

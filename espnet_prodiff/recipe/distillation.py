@@ -1,6 +1,5 @@
 """A chain of distillation: one training a phase, each student a later one's teacher."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,16 +7,11 @@ from typing import Any
 
 from espnet_prodiff.diffusion import distillation_plan
 from espnet_prodiff.integration.base_config import laid_over, read_config
-from espnet_prodiff.integration.files import ConfigError, write_yaml
-from espnet_prodiff.integration.task import DiffusionTTSTask
+from espnet_prodiff.integration.files import ConfigError
 from espnet_prodiff.integration.teacher import Teacher
-from espnet_prodiff.recipe.jobs import Job, run_jobs
-from espnet_prodiff.recipe.training_log import TrainingProgress
+from espnet_prodiff.recipe.phase import inherited_options, train_phase
 
 BEST = "valid.loss.best.pth"
-
-# What a phase decides for itself; everything else comes from the teacher's config.
-_OWN = {"output_dir", "init_param", "resume", "config", "local_rank"}
 
 
 @dataclass(frozen=True)
@@ -88,39 +82,15 @@ def run_plan(plan: Plan) -> list[Path]:
         title = f"phase {number} of {len(phases)}, {teacher_steps} -> {num_steps} steps"
         output_dir = plan.output_dir(num_steps)
         start = made[-1] if made and source == "first" else None
-        run_phase(plan, config, models[teacher_steps], num_steps, start, title)
+        phase = phase_config(models[teacher_steps], config, num_steps, plan.student)
+        if start is not None:
+            phase["start_model_file"] = str(start)
+        train_phase(phase, output_dir, plan.ngpu, plan.train_args, title)
         student = Teacher(output_dir / plan.model_file)
         if num_steps != teacher.num_steps or source == "previous":
             models[num_steps] = student
         made.append(student.model_file)
     return made
-
-
-def run_phase(
-    plan: Plan,
-    config: dict[str, Any],
-    teacher: Teacher,
-    num_steps: int,
-    start: Path | None,
-    title: str,
-) -> None:
-    """Run one phase as an ordinary stage-7 training, with a progress bar."""
-    output_dir = plan.output_dir(num_steps)
-    output_dir.mkdir(parents=True, exist_ok=True)
-    config_file, log = output_dir / "phase.yaml", output_dir / "train.log"
-    phase = phase_config(teacher, config, num_steps, plan.student)
-    if start is not None:
-        phase["start_model_file"] = str(start)
-    write_yaml(config_file, phase)
-    command = [
-        *(sys.executable, "-m", "espnet_prodiff", "-m", "espnet2.bin.tts_train"),
-        *("--config", str(config_file)),
-        *("--output_dir", str(output_dir)),
-        *("--ngpu", str(plan.ngpu)),
-        *("--multiprocessing_distributed", "true"),
-        *plan.train_args,
-    ]
-    run_jobs([Job(command, log)], TrainingProgress(title, output_dir), single=False)
 
 
 def phase_config(
@@ -144,13 +114,7 @@ def phase_config(
     phases = _mapping(config.pop("phases", None), "phases")
     config = laid_over(config, _mapping(phases.get(num_steps), f"phases: {num_steps}"))
     different = _mapping(config.pop("student", None), "student") | (student or {})
-    known = {action.dest for action in DiffusionTTSTask.get_parser()._actions}
-    inherited = {
-        key: value
-        for key, value in teacher.config.items()
-        if key in known - _OWN and not key.startswith("dist_")
-    }
-    merged = inherited | config
+    merged = inherited_options(teacher.config) | config
     # The student has the teacher's network, but for what ``student`` says of it.
     merged["tts"] = teacher.config["tts"]
     merged["tts_conf"] = teacher.config["tts_conf"] | different

@@ -327,3 +327,33 @@ def test_continuous_times_are_uniform_and_stay_off_the_clean_end():
     assert set(whole.tolist()) == {1, 2, 3, 4}
     with pytest.raises(ValueError, match="one of discrete, continuous.*'even'"):
         draw_times(schedule, 1, "even")
+
+
+def test_landing_times_are_drawn_as_often_as_they_count():
+    # Halfway in vpsde(4) alpha is 0.08: a step from pure noise to there hardly shows
+    # the x_0 that it was made with.
+    schedule = NoiseSchedule.vpsde(4)
+    denoiser = Denoiser(lambda x_t, *_: x_t, schedule)
+    generator = torch.Generator().manual_seed(0)
+    x_0 = torch.zeros(20000, 1, 1)
+    _, t, s = noisy_on_grid(denoiser, x_0, 2, generator, "landing")
+    moved = {}
+    for start, end in ((4.0, 2.0), (2.0, 0.0)):
+        one = torch.ones(1, 1, 1, dtype=torch.float64)
+        x_t = torch.zeros_like(one)
+        landed = one_step(schedule, one, x_t, start, end) if end else one
+        moved[start] = landed.item()  # where x_0 = 1 takes a step that starts at 0
+    share = (t == 4).double().mean().item()
+    expected = moved[4.0] / (moved[4.0] + moved[2.0])
+    assert expected == pytest.approx(0.0745, abs=1e-3)
+    assert share == pytest.approx(expected, abs=0.006)
+    assert set(s[t == 4].tolist()) == {2.0} and set(s[t == 2].tolist()) == {0.0}
+    with pytest.raises(ValueError, match="one of uniform, landing.*'late'"):
+        noisy_on_grid(denoiser, x_0, 2, generator, "late")
+
+
+def test_every_student_from_the_first_teacher():
+    assert distillation_plan(8, [4, 2, 1], "first") == [(8, 4), (8, 2), (8, 1)]
+    assert distillation_plan(6, [3, 2, 1], "first") == [(6, 3), (6, 2), (6, 1)]
+    with pytest.raises(ValueError, match="one of previous, first.*'last'"):
+        distillation_plan(8, [4], "last")

@@ -139,7 +139,7 @@ def test_weights_of_another_model_are_refused(vocoder, teacher, tmp_path):
 def test_fine_tuning_on_an_acoustic_models_mels(
     corpus, vocoder, teacher, tmp_path, monkeypatch
 ):
-    def train_here(config, output_dir, ngpu, train_args):
+    def train_here(config, output_dir, ngpu, train_args, title):
         write_yaml(tmp_path / "phase.yaml", config)
         options = ["--config", f"{tmp_path}/phase.yaml", "--ngpu", str(ngpu)]
         tts_train.main([*options, "--output_dir", str(output_dir), *train_args])

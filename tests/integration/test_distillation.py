@@ -349,3 +349,15 @@ def test_loss_in_half_precision(student_and_batches):
     coarse.backward()
     gradients = [p.grad for p in tts.parameters() if p.requires_grad]
     assert all(torch.isfinite(g).all() for g in gradients)
+
+
+def test_students_of_the_first_teacher_start_from_each_other(teacher_copy):
+    command = ["--teacher_model_file", str(best(teacher_copy)), "--config", STUDENT]
+    distill.main([*command, "--num_steps", "2", "1", "--distill_from", "first"])
+    two, one = (teacher_copy.parent / f"tts_teacher_steps{n}" for n in (2, 1))
+    record = yaml.safe_load((one / "teacher.yaml").read_text())
+    assert record["teacher_model_file"] == str(best(teacher_copy))
+    assert record["teacher_num_steps"] == 4
+    log = (one / "train.log").read_text()
+    assert f"weights from {best(two)}" in log
+    assert str(two) not in (one / "config.yaml").read_text()

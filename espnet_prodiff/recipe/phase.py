@@ -1,0 +1,58 @@
+"""One more training on the data of an earlier one: a student, a tuned vocoder."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from espnet_prodiff.integration.files import write_yaml
+from espnet_prodiff.integration.task import DiffusionTTSTask
+from espnet_prodiff.recipe.jobs import Job, run_jobs
+from espnet_prodiff.recipe.training_log import TrainingProgress
+
+# What a training decides for itself; everything else comes from the earlier one.
+_OWN = {"output_dir", "init_param", "resume", "config", "local_rank"}
+
+
+def inherited_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The options in an earlier training's config.yaml that another can take over."""
+    known = {action.dest for action in DiffusionTTSTask.get_parser()._actions}
+    return {
+        key: value
+        for key, value in config.items()
+        if key in known - _OWN and not key.startswith("dist_")
+    }
+
+
+def train_phase(
+    config: Mapping[str, Any],
+    output_dir: Path,
+    ngpu: int,
+    train_args: Sequence[str],
+    title: str,
+) -> None:
+    """Train, or go on training, as stage 7 does, with a progress bar.
+
+    Args:
+        config: Training config, kept as ``phase.yaml`` in ``output_dir``.
+        output_dir: Experiment directory.
+        ngpu: GPUs.
+        train_args: Options that win over the config.
+        title: Of the progress bar.
+
+    Raises:
+        RecipeError: The training failed; what it finished is resumed the next time.
+    """
+    output_dir.mkdir(parents=True, exist_ok=True)
+    config_file = output_dir / "phase.yaml"
+    write_yaml(config_file, dict(config))
+    command = [
+        *(sys.executable, "-m", "espnet_prodiff", "-m", "espnet2.bin.tts_train"),
+        *("--config", str(config_file)),
+        *("--output_dir", str(output_dir)),
+        *("--ngpu", str(ngpu)),
+        *("--multiprocessing_distributed", "true"),
+        *train_args,
+    ]
+    job = Job(command, output_dir / "train.log")
+    run_jobs([job], TrainingProgress(title, output_dir), single=False)
