@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path("espnet_prodiff")
 ROOMS = {
     "diffusion": 0,
+    "layers": 0,
     "prodiff": 1,
     "diffwave": 1,
     "alignment": 1,

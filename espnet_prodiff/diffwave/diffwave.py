@@ -1,7 +1,6 @@
 """DiffWave: a diffusion model of waves (Kong et al. 2021, 2009.09761)."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from espnet2.torch_utils.device_funcs import force_gatherable
@@ -17,14 +16,11 @@ from espnet_prodiff.diffwave.options import (
     check_positive,
     noise_schedule,
     objective_of,
-    refuse_foreign_weights,
 )
-
-# Version of the checkpoint format; config.yaml carries it to tell our models apart.
-CHECKPOINT_FORMAT = 1
+from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT, OwnCheckpoint
 
 
-class DiffWave(Editing):
+class DiffWave(OwnCheckpoint, Editing):
     """DiffWave as an ESPnet model (``tts: diffwave``), trained in the standard stages.
 
     With a mel it is a vocoder, with a label or nothing it makes waves of its own. Text
@@ -87,12 +83,7 @@ class DiffWave(Editing):
         crop_frames: int = 62,
         espnet_prodiff: int = CHECKPOINT_FORMAT,
     ) -> None:
-        if espnet_prodiff != CHECKPOINT_FORMAT:
-            raise ValueError(
-                f"this model has the checkpoint format {espnet_prodiff} of "
-                f"espnet_prodiff, but the installed version reads {CHECKPOINT_FORMAT}: "
-                "install the version that it was trained with"
-            )
+        self.check_format(espnet_prodiff)
         super().__init__()
         check_choice("conditioning", conditioning, CONDITIONINGS)
         if (num_labels is not None) != (conditioning == "label"):
@@ -143,13 +134,6 @@ class DiffWave(Editing):
     def require_vocoder(self) -> bool:
         """What comes out is a wave already."""
         return False
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any
-    ) -> None:
-        """Refuse the weights of another model even where ESPnet is not strict."""
-        refuse_foreign_weights(self.state_dict().keys(), state_dict.keys(), prefix)
-        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(
         self,

@@ -121,6 +121,8 @@ class DiffWaveNetwork(nn.Module):
             (``n_mels`` and ``hop_length``), nor a label, nor nothing.
     """
 
+    LAYER_MAJOR = ("step_proj",)  # serves all layers at once, layer by layer
+
     def __init__(
         self,
         channels: int = 64,

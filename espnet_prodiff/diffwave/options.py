@@ -117,27 +117,3 @@ def objective_of(loss: str, prediction_type: str) -> partial:
             "prediction_type eps or x_0 for l1"
         )
     return partial(denoising_objective, loss=loss)
-
-
-def refuse_foreign_weights(
-    ours: Collection[str], given: Collection[str], prefix: str
-) -> None:
-    """Check the names of weights that are about to be loaded.
-
-    ESPnet loads leniently: without this check the weights of another model would
-    leave ours as it was initialised, and it would give noise.
-
-    Args:
-        ours: Names of our parameters and buffers.
-        given: Names in the file.
-        prefix: What ours are preceded by in the file.
-
-    Raises:
-        ValueError: If the file lacks any of ours.
-    """
-    missing = [name for name in ours if prefix + name not in given]
-    if missing:
-        raise ValueError(
-            f"these weights are not of this DiffWave: {len(missing)} of its parameters "
-            f"are missing, {', '.join(missing[:3])} ... among them"
-        )

@@ -37,7 +37,7 @@ from espnet_prodiff.integration.teacher import (
 )
 from espnet_prodiff.integration.text import prepare_espeak
 from espnet_prodiff.integration.trainer import DiffusionTrainer
-from espnet_prodiff.prodiff.prodiff import CHECKPOINT_FORMAT
+from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT
 
 register()
 

@@ -2,7 +2,6 @@
 
 import inspect
 import logging
-from collections.abc import Collection
 from typing import Any
 
 from espnet2.tts.fastspeech2 import FastSpeech2
@@ -102,34 +101,4 @@ def noise_schedule(
     raise ValueError(
         f"diffusion_scheduler must be one of {', '.join(DIFFUSION_SCHEDULERS)}, but it "
         f"is {scheduler!r}"
-    )
-
-
-def refuse_foreign_weights(
-    ours: Collection[str], given: Collection[str], prefix: str
-) -> None:
-    """Check the names of weights that are about to be loaded.
-
-    ESPnet loads leniently: without this check the weights of another model would
-    leave ours as it was initialised, and it would speak noise.
-
-    Args:
-        ours: Names of our parameters and buffers.
-        given: Names in the file.
-        prefix: What ours are preceded by in the file.
-
-    Raises:
-        ValueError: If the file lacks any of ours.
-    """
-    missing = [name for name in ours if prefix + name not in given]
-    if not missing:
-        return
-    if any(name.startswith(f"{prefix}decoder.denoiser_res.") for name in given):
-        raise ValueError(
-            "these are the weights of ESPnet's built-in prodiff, not of ours: to use "
-            "them, set 'tts: prodiff_builtin' in the config.yaml beside them"
-        )
-    raise ValueError(
-        f"these weights are not of this ProDiff: {len(missing)} of its parameters are "
-        f"missing, {', '.join(missing[:3])} ... among them"
     )

@@ -1,7 +1,7 @@
 """ProDiff: progressive fast diffusion, text to mel (Huang et al. 2022, 2207.06389)."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -11,19 +11,16 @@ from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
 from espnet_prodiff.diffusion import TRAIN_TIMES, Denoiser, diffusion_loss
+from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT, OwnCheckpoint
 from espnet_prodiff.prodiff.loss import l1_ssim_error
 from espnet_prodiff.prodiff.network import ProDiffNetwork
 from espnet_prodiff.prodiff.options import (
     noise_schedule,
-    refuse_foreign_weights,
     text_side_options,
     text_side_parameters,
 )
 from espnet_prodiff.prodiff.padding import length_mask
 from espnet_prodiff.prodiff.synthesis import Synthesis
-
-# Version of the checkpoint format; config.yaml carries it to tell our models apart.
-CHECKPOINT_FORMAT = 1
 
 
 def clean_data_objective(
@@ -48,7 +45,7 @@ def clean_data_objective(
     )
 
 
-class ProDiff(Synthesis):
+class ProDiff(OwnCheckpoint, Synthesis):
     """ProDiff as an ESPnet text-to-mel model (``tts: prodiff``).
 
     FastSpeech2's text side conditions a gated residual denoiser which predicts the
@@ -104,12 +101,7 @@ class ProDiff(Synthesis):
         espnet_prodiff: int = CHECKPOINT_FORMAT,
         **text_side: Any,
     ) -> None:
-        if espnet_prodiff != CHECKPOINT_FORMAT:
-            raise ValueError(
-                f"this model has the checkpoint format {espnet_prodiff} of "
-                f"espnet_prodiff, but the installed version reads {CHECKPOINT_FORMAT}: "
-                "install the version that it was trained with"
-            )
+        self.check_format(espnet_prodiff)
         options = text_side_options(text_side)
         super().__init__(idim, odim, **options)
         del self.decoder, self.feat_out, self.criterion
@@ -155,12 +147,14 @@ class ProDiff(Synthesis):
             self.freeze_text_side()
         return self
 
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any
-    ) -> None:
-        """Refuse the weights of another model even where ESPnet is not strict."""
-        refuse_foreign_weights(self.state_dict().keys(), state_dict.keys(), prefix)
-        super()._load_from_state_dict(state_dict, prefix, *args)
+    def whose_weights(self, names: Collection[str], prefix: str) -> str | None:
+        """What to say of the weights of ESPnet's built-in, which has our name."""
+        if not any(n.startswith(f"{prefix}decoder.denoiser_res.") for n in names):
+            return None
+        return (
+            "these are the weights of ESPnet's built-in prodiff, not of ours: to use "
+            "them, set 'tts: prodiff_builtin' in the config.yaml beside them"
+        )
 
     def forward(
         self,
