@@ -174,3 +174,29 @@ def test_fine_tuning_on_an_acoustic_models_mels(
     assert 0 < (before[key] - after[key]).abs().max() < 0.1
     made = WaveGenerator(out / "valid.loss.best.pth")
     assert len(made.vocode(spoken["feat_gen_denorm"])) == len(mel) * HOP
+
+
+@pytest.mark.parametrize("method, num_steps", [("progressive", 2), ("consistency", 1)])
+def test_a_distilled_vocoder_speaks_in_fewer_steps(
+    corpus, vocoder, tmp_path, method, num_steps
+):
+    best = vocoder / "valid.loss.best.pth"
+    exp = train(
+        corpus,
+        DIFFWAVE,
+        tmp_path / "exp",
+        *("--teacher_model_file", str(best), "--teacher_num_steps", "4"),
+        *("--distill_method", method, "--tts_conf", f"num_steps={num_steps}"),
+        *("--accum_grad", "2", "--max_epoch", "1", "--ema_decay", "0"),
+    )
+    before, after = load_weights(best), load_weights(exp / "valid.loss.best.pth")
+    assert before.keys() == after.keys()
+    changed = [name for name in after if not torch.equal(before[name], after[name])]
+    assert changed and all(n.startswith("tts.denoiser.network.") for n in changed)
+    make = WaveGenerator(exp / "valid.loss.best.pth")
+    calls = []
+    network = make.model.tts.denoiser.network
+    network.step_embedding.register_forward_hook(lambda *_: calls.append(1))
+    wav = make.vocode(torch.zeros(9, N_MELS), seed=0)
+    assert len(calls) == num_steps and len(wav) == 9 * HOP
+    assert torch.equal(wav, make.vocode(torch.zeros(9, N_MELS), seed=0))
