@@ -20,6 +20,8 @@ def test_files_exist():
     )
     names |= set(re.findall(r"(?:conf|benchmarks)/[\w/]+\.(?:yaml|py)", README))
     assert "conf/decode.yaml" in names
+    for name in re.findall(r"\]\((docs/[\w./]+)\)", README):
+        assert Path(name).stat().st_size > 1000, name
     upstream = {"conf/tuning/train_prodiff.yaml"}  # in ESPnet's own recipes
     for name in names - upstream:
         assert Path(name).exists(), name
@@ -28,12 +30,15 @@ def test_files_exist():
 
 
 def test_options_exist():
-    from espnet_prodiff.bin import distill, tts_inference, tts_train
+    from espnet_prodiff.bin import distill, generate, tts_inference, tts_train
     from espnet_prodiff.recipe.options import Options
 
     known = set(vars(Options).get("__dataclass_fields__", {}))
     for module in (distill, tts_inference, tts_train):
         known |= {action.dest for action in module.get_parser()._actions}
+    for action in generate.get_parser()._actions:
+        for use in (getattr(action, "choices", None) or {}).values():
+            known |= {option.dest for option in use._actions}
     named = set(re.findall(r"(?<![\w-])--(\w+)", README))
     beyond = {"help", "teacher", "data_dir", "durations"}  # of other programs
     beyond |= {"hidden_variation"}
