@@ -196,6 +196,9 @@ class DiffusionTTSTask(TTSTask):
         keep_freed_memory()
         with atomic_torch_save(), safe_torch_load():
             super().main_worker(args)
+        # ESPnet leaves this to the end of the process, where its threads may abort it.
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
     @classmethod
     def build_model_from_file(

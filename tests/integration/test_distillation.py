@@ -219,24 +219,25 @@ def test_a_smaller_student_in_a_phase_of_its_own_and_then_by_halves(
         f"base: {Path(STUDENT).resolve()}\n"
         "student: {denoiser_channels: 8}\n"
         "phases:\n"
-        "    1: {distill_method: consistency, num_iters_per_epoch: 3}\n"
+        "    2: {distill_times: landing, num_iters_per_epoch: 3}\n"
     )
     distill.main(
         [
             *("--teacher_model_file", str(best(teacher)), "--config", str(config)),
-            *("--student", "denoiser_layers=1", "--num_steps", "4", "2", "1"),
+            *("--student", "denoiser_layers=1", "--num_steps", "4", "2"),
             *("--output_prefix", str(tmp_path / "small")),
         ]
     )
-    exps = [tmp_path / f"small_steps{n}" for n in (4, 2, 1)]
+    exps = [tmp_path / f"small_steps{n}" for n in (4, 2)]
     for exp in exps:
         conf = read_config(exp)["tts_conf"]
         assert (conf["denoiser_layers"], conf["denoiser_channels"]) == (1, 8)
-    assert read_config(exps[1])["num_iters_per_epoch"] == 4
-    assert read_config(exps[2])["num_iters_per_epoch"] == 3
+    assert read_config(exps[0])["num_iters_per_epoch"] == 4
+    assert read_config(exps[1])["num_iters_per_epoch"] == 3
+    assert read_config(exps[1])["distill_times"] == "landing"
     out = capfd.readouterr().out
     assert "| 4 -> 4 | progressive, l1, uniform | 1 x 8 |" in out
-    assert "| 2 -> 1 | consistency, l1, uniform | 1 x 8 |" in out
+    assert "| 4 -> 2 | progressive, l1, uniform | 1 x 8 |" in out
 
 
 def test_a_phase_of_its_own_needs_a_smaller_student(teacher):
