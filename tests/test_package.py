@@ -10,14 +10,15 @@ import pytest
 PACKAGE = Path("espnet_prodiff")
 ROOMS = {
     "diffusion": 0,
-    "layers": 0,
-    "prodiff": 1,
-    "diffwave": 1,
-    "alignment": 1,
-    "integration": 2,
-    "evaluation": 2,
-    "recipe": 3,
-    "bin": 4,
+    "layers": 1,
+    "prodiff": 2,
+    "diffwave": 2,
+    "wavegrad2": 2,
+    "alignment": 2,
+    "integration": 3,
+    "evaluation": 3,
+    "recipe": 4,
+    "bin": 5,
 }
 
 

@@ -7,17 +7,19 @@ from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
 from espnet_prodiff.diffusion import Denoiser
-from espnet_prodiff.diffwave.crops import draw_crops
 from espnet_prodiff.diffwave.editing import Editing
 from espnet_prodiff.diffwave.network import DiffWaveNetwork
-from espnet_prodiff.diffwave.options import (
-    CONDITIONINGS,
+from espnet_prodiff.layers.crops import draw_crops
+from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT, OwnCheckpoint
+from espnet_prodiff.layers.wave_diffusion import (
     check_choice,
     check_positive,
+    check_wave_scale,
     noise_schedule,
     objective_of,
 )
-from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT, OwnCheckpoint
+
+CONDITIONINGS = ("mel", "label", "none")
 
 
 class DiffWave(OwnCheckpoint, Editing):
@@ -91,10 +93,7 @@ class DiffWave(OwnCheckpoint, Editing):
                 "num_labels of diffwave goes with conditioning label, but num_labels "
                 f"is {num_labels} and conditioning is {conditioning}"
             )
-        if not 0 < wave_scale < float("inf"):
-            raise ValueError(
-                f"wave_scale of diffwave must be greater than 0, but it is {wave_scale}"
-            )
+        check_wave_scale(wave_scale)
         self.wave_scale = wave_scale
         check_positive("crop_frames", crop_frames)
         check_positive("hop_length", hop_length)

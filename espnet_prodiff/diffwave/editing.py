@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from espnet_prodiff.diffwave.generation import Generation, Noise
+from espnet_prodiff.diffwave.generation import Generation
+from espnet_prodiff.layers.padding import UtteranceNoise
 
 
 class Editing(Generation):
@@ -42,7 +43,8 @@ class Editing(Generation):
         """
         times = self._times_from(t, num_steps)
         x_t = self.wave_scale * wav[None, None]
-        return self._denoise(x_t, times, cond, Noise(seed), eta, solver)
+        noise = UtteranceNoise([len(wav)], seed)
+        return self.denoise_wave(x_t, times, cond, noise, eta, solver)
 
     @torch.no_grad()
     def interpolate(
@@ -89,12 +91,12 @@ class Editing(Generation):
         if not 0 <= weight <= 1:
             raise ValueError(f"weight must be between 0 and 1, but it is {weight}")
         times = self._times_from(t, num_steps)
-        noise = Noise(seed)
+        noise = UtteranceNoise([len(first)], seed)
         blend = ((1 - weight) * first + weight * second)[None, None]
         time = torch.tensor([t], dtype=torch.float64, device=blend.device)
         alpha, sigma = self.denoiser.alpha_sigma(time, blend)
         x_t = alpha * self.wave_scale * blend + sigma * noise(blend)
-        return self._denoise(x_t, times, cond, noise, eta, solver)
+        return self.denoise_wave(x_t, times, cond, noise, eta, solver)
 
     def _times_from(self, t: float, num_steps: int | None) -> Tensor:
         total = self.denoiser.schedule.num_train_steps

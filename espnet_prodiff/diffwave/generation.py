@@ -7,20 +7,17 @@ import torch
 from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
 
-from espnet_prodiff.diffusion import Denoiser, sample
-from espnet_prodiff.diffwave.schedules import resolve
 from espnet_prodiff.diffwave.tiling import TiledNetwork
+from espnet_prodiff.layers.padding import UtteranceNoise
+from espnet_prodiff.layers.wave_sampling import WaveSampling
 
 
-class Generation(AbsTTS):
+class Generation(WaveSampling, AbsTTS):
     """The half of DiffWave that makes waves."""
 
-    denoiser: Denoiser
+    tiled_network = TiledNetwork
     conditioning: str
     num_labels: int | None
-    num_steps: int
-    wave_scale: float
-    is_student: bool
     hop_length: int
     fs: int
     crop_frames: int
@@ -69,10 +66,10 @@ class Generation(AbsTTS):
         if not temperature >= 0:
             raise ValueError(f"temperature must not be negative: {temperature}")
         cond, samples = self._condition(feats, sids, seconds)
-        noise = Noise(seed, temperature)
+        noise = UtteranceNoise([samples], seed, temperature)
         like = next(self.parameters()).new_empty(1, 1, samples)
         times = self.times(num_steps, schedule)
-        wav = self._denoise(noise(like), times, cond, noise, eta, solver, callback)
+        wav = self.denoise_wave(noise(like), times, cond, noise, eta, solver, callback)
         return {"wav": wav}
 
     def inference_batch(
@@ -98,32 +95,6 @@ class Generation(AbsTTS):
         alone = [None] * len(texts)
         rows = zip(texts, feats or alone, sids or alone, strict=True)
         return [self.inference(*row, **options) for row in rows]
-
-    @property
-    def default_eta(self) -> float:
-        """1, ancestral, as in the paper; 0 for a student, distilled for DDIM steps."""
-        return 0.0 if self.is_student else 1.0
-
-    def times(
-        self,
-        num_steps: int | None = None,
-        schedule: str | Sequence[float] | None = None,
-    ) -> Tensor:
-        """Decreasing sampling times that end at 0, (num_steps + 1,).
-
-        Raises:
-            ValueError: If they are outside the range of the noise schedule, or both
-                arguments are given.
-        """
-        if schedule is None:
-            steps = self.num_steps if num_steps is None else num_steps
-            return self.denoiser.schedule.timesteps(steps)
-        if num_steps is not None:
-            raise ValueError(
-                f"num_steps ({num_steps}) and schedule ({schedule}) exclude each other:"
-                " a schedule has its own number of steps"
-            )
-        return resolve(schedule, self.denoiser.schedule)
 
     def _condition(
         self, feats: Tensor | None, sids: Tensor | None, seconds: float | None
@@ -175,45 +146,3 @@ class Generation(AbsTTS):
                 f"labels must lie in 0 ... {self.num_labels - 1} (num_labels of "
                 f"tts_conf), but they are {labels.flatten().tolist()}"
             )
-
-    def _denoise(
-        self,
-        x_t: Tensor,
-        times: Tensor,
-        cond: Tensor | None,
-        noise: "Noise",
-        eta: float | None,
-        solver: str,
-        callback: Callable[[dict[str, Any]], None] | None = None,
-    ) -> Tensor:
-        ours = self.denoiser
-        tiled = TiledNetwork(ours.network)
-        denoiser = Denoiser(tiled, ours.schedule, ours.prediction_type, ours.noise_cond)
-        if eta is None:
-            eta = 0.0 if solver != "ddim" else self.default_eta
-        x_0 = sample(
-            denoiser,
-            x_t,
-            times,
-            cond,
-            eta=eta,
-            solver=solver,
-            noise_fn=noise,
-            callback=callback,
-        )
-        return (x_0[0, 0] / self.wave_scale).clamp(-1, 1)
-
-
-class Noise:
-    """Standard normal noise of a seed, the same on every device."""
-
-    def __init__(self, seed: int | None, scale: float = 1.0) -> None:
-        self.generator = None
-        if seed is not None:
-            self.generator = torch.Generator().manual_seed(seed)
-        self.scale = scale
-
-    def __call__(self, like: Tensor) -> Tensor:
-        """Draw noise with the shape, type and device of ``like``."""
-        noise = torch.randn(like.shape, generator=self.generator)
-        return self.scale * noise.to(like)

@@ -103,7 +103,7 @@ class Text2Speech(ESPnetText2Speech):
             prefer_normalized_feats: Give the vocoder normalised mels.
             num_steps: Sampling steps; by default those the model was trained for.
             schedule: Of a DiffWave, steps at other places: see
-                ``diffwave.schedules.resolve``.
+                ``layers.sampling_schedules.resolve``.
             eta: 0 deterministic, 1 ancestral sampling; by default the model's own.
             solver: "ddim" or "dpmsolver++".
             temperature: Factor on the noise.

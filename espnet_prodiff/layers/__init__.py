@@ -1,1 +1,1 @@
-"""What several models are built from. Torch only."""
+"""What several models are built from; no files, nothing of ESPnet's plumbing."""

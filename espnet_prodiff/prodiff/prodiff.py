@@ -12,6 +12,7 @@ from torch import Tensor
 
 from espnet_prodiff.diffusion import TRAIN_TIMES, Denoiser, diffusion_loss
 from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT, OwnCheckpoint
+from espnet_prodiff.layers.padding import length_mask
 from espnet_prodiff.prodiff.loss import l1_ssim_error
 from espnet_prodiff.prodiff.network import ProDiffNetwork
 from espnet_prodiff.prodiff.options import (
@@ -19,7 +20,6 @@ from espnet_prodiff.prodiff.options import (
     text_side_options,
     text_side_parameters,
 )
-from espnet_prodiff.prodiff.padding import length_mask
 from espnet_prodiff.prodiff.synthesis import Synthesis
 
 

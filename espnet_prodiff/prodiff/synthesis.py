@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from espnet_prodiff.diffusion import Denoiser, sample
-from espnet_prodiff.prodiff.padding import UtteranceNoise, length_mask
+from espnet_prodiff.layers.padding import UtteranceNoise, length_mask
 from espnet_prodiff.prodiff.text_side import TextSide
 
 

@@ -10,7 +10,7 @@ from espnet.nets.pytorch_backend.transformer.attention import (
 from espnet2.tts.fastspeech2 import FastSpeech2
 from torch import Tensor
 
-from espnet_prodiff.prodiff.padding import (
+from espnet_prodiff.layers.padding import (
     length_mask,
     padding_hidden_from_convolutions,
 )

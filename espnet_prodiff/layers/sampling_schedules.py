@@ -10,6 +10,7 @@ The paper counts the times of the training from 0, we from 1: ours are t_align +
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -17,11 +18,30 @@ from torch import Tensor
 
 from espnet_prodiff.diffusion.schedule import NoiseSchedule
 
-# The betas of the paper's six-step samplers (DiffWave, app. B).
+
+def _linear(num: int, first: float, last: float) -> tuple[float, ...]:
+    return tuple(torch.linspace(first, last, num, dtype=torch.float64).tolist())
+
+
+def _fibonacci(num: int, first: float) -> tuple[float, ...]:
+    betas = [first, 2 * first]
+    while len(betas) < num:
+        betas.append(betas[-1] + betas[-2])
+    return tuple(betas)
+
+
 FAST_SCHEDULES = {
+    # Six-step samplers of DiffWave, app. B.
     "base6": (0.0001, 0.001, 0.01, 0.05, 0.2, 0.5),
     "large6": (0.0001, 0.001, 0.01, 0.05, 0.2, 0.7),
+    # WaveGrad's (2009.00713, section 4); those of its 6 steps were never published.
+    "wavegrad1000": _linear(1000, 1e-4, 0.005),
+    "wavegrad50": _linear(50, 1e-4, 0.05),
+    "wavegrad25": _fibonacci(25, 1e-6),
 }
+# Sampling starts at N(0, I). Where a schedule leaves more of the clean data than this
+# at its first time, the network meets noise that is much too loud.
+LARGEST_PRIOR_ALPHA = 0.65
 _ROUNDING = 1e-6  # of alpha and of a time, where betas are single-precision numbers
 
 
@@ -40,7 +60,24 @@ def resolve(value: str | Sequence[float], schedule: NoiseSchedule) -> Tensor:
     Raises:
         ValueError: If it is no name and no list of numbers, or if it leaves the range
             of noise that the model was trained at.
+
+    Warns:
+        UserWarning: If it starts far from the noise N(0, I) that sampling starts with.
     """
+    times = _times(value, schedule)
+    alpha = float(schedule.alpha(times[0]))
+    if alpha > LARGEST_PRIOR_ALPHA:
+        warnings.warn(
+            f"the sampling schedule starts where the wave still has {alpha:.3g} of its "
+            f"scale, but sampling starts with noise alone: above {LARGEST_PRIOR_ALPHA} "
+            "the result is likely to be noise too. Start later: larger betas, or "
+            "num_steps alone, which starts at the end of the training's schedule",
+            stacklevel=2,
+        )
+    return times
+
+
+def _times(value: str | Sequence[float], schedule: NoiseSchedule) -> Tensor:
     if isinstance(value, str) and value in FAST_SCHEDULES:
         return times_from_betas(FAST_SCHEDULES[value], schedule)
     numbers = _numbers(value)

@@ -48,12 +48,14 @@ class UtteranceNoise:
     """Noise that does not depend on which utterances share a batch.
 
     Args:
-        lengths: Frames of each utterance.
+        lengths: Frames, or samples, of each utterance.
         seed: Seed of every utterance's own generator, or None to draw from torch's.
         scale: Factor on the noise, a.k.a. temperature.
     """
 
-    def __init__(self, lengths: Sequence[int], seed: int | None, scale: float) -> None:
+    def __init__(
+        self, lengths: Sequence[int], seed: int | None = None, scale: float = 1.0
+    ) -> None:
         self.lengths = [int(length) for length in lengths]
         self.scale = scale
         self.generators: list[torch.Generator | None] = [None] * len(self.lengths)

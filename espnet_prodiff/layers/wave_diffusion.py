@@ -1,4 +1,4 @@
-"""DiffWave's constructor options: closed sets, the schedule and the loss they mean."""
+"""What the models of waves are trained with: noise schedule and objective by name."""
 
 from collections.abc import Collection
 from functools import partial
@@ -15,7 +15,6 @@ from espnet_prodiff.diffusion import (
 )
 
 DIFFUSION_SCHEDULERS = ("linear", "cosine", "vpsde")
-CONDITIONINGS = ("mel", "label", "none")
 LOSSES = {"l2": squared_error, "l1": absolute_error}
 
 
@@ -27,8 +26,7 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """
     if value not in choices:
         raise ValueError(
-            f"{name} of diffwave must be one of {', '.join(choices)}, but it is "
-            f"{value!r}"
+            f"{name} must be one of {', '.join(choices)}, but it is {value!r}"
         )
 
 
@@ -40,9 +38,18 @@ def check_positive(name: str, value: object) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(
-            f"{name} of diffwave must be a whole number of at least 1, but it is "
-            f"{value!r}"
+            f"{name} must be a whole number of at least 1, but it is {value!r}"
         )
+
+
+def check_wave_scale(value: float) -> None:
+    """Refuse a scale of the wave that is not positive and finite.
+
+    Raises:
+        ValueError: The message says so.
+    """
+    if not 0 < value < float("inf"):
+        raise ValueError(f"wave_scale must be greater than 0, but it is {value}")
 
 
 def noise_schedule(
@@ -51,7 +58,7 @@ def noise_schedule(
     """The schedule that the ``diffusion_*`` and ``beta_*`` options describe.
 
     Args:
-        scheduler: "linear" (the paper's), "cosine" or "vpsde".
+        scheduler: "linear" (the papers'), "cosine" or "vpsde".
         steps: T.
         beta_start: First beta of "linear"; without meaning for the others.
         beta_end: Its last beta.
@@ -67,8 +74,8 @@ def noise_schedule(
         return NoiseSchedule.vpsde(steps)
     if not 0 < beta_start <= beta_end < 1:
         raise ValueError(
-            "beta_start and beta_end of diffwave must be 0 < beta_start <= beta_end "
-            f"< 1, but they are {beta_start} and {beta_end}"
+            "beta_start and beta_end must be 0 < beta_start <= beta_end < 1, but they "
+            f"are {beta_start} and {beta_end}"
         )
     return NoiseSchedule.linear(steps, beta_start, beta_end)
 
@@ -81,11 +88,13 @@ def denoising_objective(
     generator: torch.Generator | None,
     batch: dict[str, Tensor | None],
     *,
-    loss: str = "l2",
+    loss: str,
+    times: str = "discrete",
 ) -> Tensor:
     """The teacher's objective: the error of what the network predicts.
 
-    For "eps" with "l2" this is the paper's unweighted loss (DiffWave, Algorithm 1).
+    For "eps" this is the unweighted loss of Ho et al. (2020): with "l2" DiffWave's
+    (Algorithm 1), with "l1" and continuous times WaveGrad's (Algorithm 1).
     For "v" it is the squared error of v, which is that of x_0 times SNR + 1 (Salimans
     & Ho 2022, section 4): unlike that of eps it does not fade where the data are noise.
     """
@@ -100,11 +109,12 @@ def denoising_objective(
         distance=LOSSES[loss],
         error_of=error_of,
         weight=weight,
+        times=times,
         generator=generator,
     )
 
 
-def objective_of(loss: str, prediction_type: str) -> partial:
+def objective_of(loss: str, prediction_type: str, times: str = "discrete") -> partial:
     """The teacher's objective with one of `LOSSES`.
 
     Raises:
@@ -113,7 +123,7 @@ def objective_of(loss: str, prediction_type: str) -> partial:
     check_choice("loss", loss, LOSSES)
     if loss == "l1" and prediction_type == "v":
         raise ValueError(
-            "loss of diffwave must be l2 with prediction_type v, but it is l1: use "
+            "loss must be l2 with prediction_type v, but it is l1: use "
             "prediction_type eps or x_0 for l1"
         )
-    return partial(denoising_objective, loss=loss)
+    return partial(denoising_objective, loss=loss, times=times)

@@ -1,9 +1,11 @@
+import warnings
+
 import pytest
 import torch
 
 from espnet_prodiff.diffusion import Denoiser, NoiseSchedule, sample
 from espnet_prodiff.diffwave.network import DiffWaveNetwork
-from espnet_prodiff.diffwave.schedules import FAST_SCHEDULES, resolve
+from espnet_prodiff.layers.sampling_schedules import FAST_SCHEDULES, resolve
 
 BASE = NoiseSchedule.linear(50, 1e-4, 0.05)
 LARGE = NoiseSchedule.linear(200, 1e-4, 0.02)
@@ -83,6 +85,7 @@ def test_sampling_is_the_paper_s_fast_sampler(betas, double):
     torch.testing.assert_close(got, expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:the sampling schedule starts")
 def test_lists_and_texts():
     by_betas = resolve([1e-4, 0.01, 0.3], BASE)
     assert len(by_betas) == 4 and by_betas[-1] == 0 and (by_betas.diff() < 0).all()
@@ -126,3 +129,42 @@ def test_lists_and_texts():
 def test_impossible_schedules_are_refused(value, schedule, message):
     with pytest.raises(ValueError, match=message):
         resolve(value, schedule)
+
+
+WAVEGRAD = NoiseSchedule.linear(1000, 1e-6, 0.01)
+
+
+@pytest.mark.parametrize(
+    "name, steps, alpha",
+    [
+        ("wavegrad1000", 1000, 0.279),
+        ("wavegrad50", 50, 0.529),
+        ("wavegrad25", 25, 0.848),
+    ],
+)
+def test_wavegrads_schedules_end_where_their_betas_do(name, steps, alpha):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        times = resolve(name, WAVEGRAD)
+    assert len(times) == steps + 1
+    assert float(WAVEGRAD.alpha(times[0])) == pytest.approx(alpha, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    "betas, warns",
+    [
+        ("wavegrad50", False),  # .529
+        ([3.2176e-4, 2.5743e-3, 2.5376e-2, 0.63], False),  # .600
+        (torch.linspace(1e-6, 0.01, 50).tolist(), True),  # .882
+        ("wavegrad25", True),
+    ],
+)
+def test_a_schedule_far_from_the_noise_prior_is_warned_of(betas, warns):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        resolve(betas, WAVEGRAD)
+    assert (
+        [w for w in caught if "starts where the wave still has" in str(w.message)]
+        if warns
+        else not caught
+    )

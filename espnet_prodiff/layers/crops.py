@@ -14,11 +14,13 @@ class Crops(NamedTuple):
         wav: Samples, (B, 1, crop_frames * hop); zeros behind a wave's end.
         mel: Frames, (B, n_mels, crop_frames); zeros behind a mel's end.
         mask: (B, 1, crop_frames * hop), 1 = valid, or None where all is valid.
+        start: First frame of each, (B,).
     """
 
     wav: Tensor
     mel: Tensor
     mask: Tensor | None
+    start: Tensor
 
 
 def draw_crops(
@@ -64,4 +66,4 @@ def draw_crops(
     valid = (positions < lengths[:, None]).to(speech.dtype)
     wav = speech.gather(1, positions) * valid
     mask = None if valid.all() else valid[:, None]
-    return Crops(wav[:, None], mel.transpose(1, 2), mask)
+    return Crops(wav[:, None], mel.transpose(1, 2), mask, start[:, 0])
