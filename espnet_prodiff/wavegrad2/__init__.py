@@ -1,0 +1,1 @@
+"""WaveGrad 2: a wave of a text. Imports ESPnet, hence on demand."""
