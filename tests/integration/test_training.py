@@ -241,6 +241,7 @@ def test_configs_of_every_size_build(corpus, tmp_path):
         "conf/train_diffwave_class.yaml",
         "conf/mini/train_diffwave.yaml",
         "conf/distill_diffwave.yaml",
+        "conf/mini/distill_diffwave.yaml",
         "conf/distill_prodiff_half.yaml",
         "conf/train_prodiff_continuous.yaml",
     ):
