@@ -122,7 +122,7 @@ def gaussian_upsampling(
     distances = (times.unsqueeze(2) - centres.unsqueeze(1)) / sigma.unsqueeze(1)
     log_densities = -0.5 * distances.square() - sigma.log().unsqueeze(1)
     silent = (durations <= 0).unsqueeze(1)
-    # The lowest number instead of -inf: no NaN in an utterance of silent tokens alone.
+    # The lowest number, not -inf: no NaN where all tokens of an utterance are silent.
     lowest = torch.finfo(log_densities.dtype).min
     weights = log_densities.masked_fill(silent, lowest).softmax(dim=2)
     weights = weights.masked_fill(silent, 0.0)

@@ -130,11 +130,12 @@ def test_tokens_of_no_frames_have_no_weight_and_no_gradient():
 
 
 def test_an_utterance_of_silent_tokens_is_zero():
-    sigma = make_sigma().requires_grad_()
-    weights, upsampled = gaussian_upsampling(
-        make_hidden(), torch.zeros(2, 6), sigma, torch.arange(3)
-    )
-    upsampled.sum().backward()
+    hidden, sigma = make_hidden(), make_sigma().requires_grad_()
+    with torch.autograd.set_detect_anomaly(True):  # no NaN on the way either
+        weights, upsampled = gaussian_upsampling(
+            hidden, torch.zeros(2, 6), sigma, torch.arange(3)
+        )
+        upsampled.sum().backward()
     assert not weights.any() and not upsampled.any() and not sigma.grad.any()
 
 
@@ -229,6 +230,14 @@ def test_ranges_hear_the_durations():
     sigma = resampling.ranges(hidden, DURATIONS, LENGTHS)
     longer = resampling.ranges(hidden, 3 * DURATIONS, LENGTHS)
     assert ((sigma - longer).abs() > 1e-4)[0].all()
+
+
+def test_ranges_stay_above_zero():
+    resampling = make_resampling()
+    torch.nn.init.constant_(resampling.range_predictor.projection.bias, -200.0)
+    sigma = resampling.ranges(make_hidden(), DURATIONS, LENGTHS)
+    for row, length in zip(sigma, LENGTHS.tolist(), strict=True):
+        torch.testing.assert_close(row[:length], torch.full((length,), MIN_RANGE))
 
 
 def test_every_parameter_gets_a_gradient():
