@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-import torch
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
 from espnet_prodiff.diffusion import Denoiser
 from espnet_prodiff.diffwave.editing import Editing
 from espnet_prodiff.diffwave.network import DiffWaveNetwork
-from espnet_prodiff.layers.crops import draw_crops
+from espnet_prodiff.layers.crops import check_hop, draw_crops
 from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT, OwnCheckpoint
+from espnet_prodiff.layers.padding import validation_generator
 from espnet_prodiff.layers.wave_diffusion import (
     check_choice,
     check_positive,
@@ -173,10 +173,10 @@ class DiffWave(OwnCheckpoint, Editing):
             ValueError: If the mels have another hop than the model, or the labels are
                 missing or out of range.
         """
-        self._check_hop(feats_lengths, speech_lengths)
+        check_hop(feats_lengths, speech_lengths, self.hop_length)
         if durations is not None and durations.dim() == 3:
             feats, feats_lengths = durations, durations_lengths
-        generator = self._validation_generator(speech)
+        generator = None if self.training else validation_generator(speech_lengths)
         crops = draw_crops(
             speech,
             speech_lengths,
@@ -206,19 +206,3 @@ class DiffWave(OwnCheckpoint, Editing):
         labels = sids.reshape(-1)
         self.check_labels(labels)
         return labels
-
-    def _check_hop(self, feats_lengths: Tensor, speech_lengths: Tensor) -> None:
-        expected = speech_lengths // self.hop_length + 1
-        if not (feats_lengths == expected).all():
-            raise ValueError(
-                f"mels of {feats_lengths.tolist()} frames do not belong to waves of "
-                f"{speech_lengths.tolist()} samples with a hop of {self.hop_length} "
-                f"(expected {expected.tolist()} frames): hop_length of tts_conf must "
-                "be that of feats_extract_conf, with centred windows"
-            )
-
-    def _validation_generator(self, speech: Tensor) -> torch.Generator | None:
-        """The same pieces, times and noise in every validation."""
-        if self.training:
-            return None
-        return torch.Generator(device=speech.device).manual_seed(0)

@@ -1,4 +1,7 @@
-"""Draw normalised mels from a model, with the recording's durations."""
+"""Draw normalised mels from a model, with the recording's durations.
+
+A model of waves is drawn from too: the mel is then that of its wave.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +36,7 @@ class MelInputs:
 
 
 class MelModel:
-    """A text-to-mel model of ESPnet that takes durations, at one number of steps.
+    """A TTS model that takes durations, or our DiffWave, at one number of steps.
 
     Ours draws an utterance's noise from the seed alone, so two models with the same
     seed start from the same noise. Any other model is seeded through torch's global
@@ -54,7 +57,12 @@ class MelModel:
         """
         self.name, self.model, self.tts = name, model, model.tts
         self.shares_noise = hasattr(self.tts, "inference_batch")
-        if model.feats_extract is None or not hasattr(self.tts, "duration_predictor"):
+        self.makes_waves = not self.tts.require_vocoder
+        # Whether what it says, or is to repeat, can be given frame by frame.
+        fits = hasattr(self.tts, "duration_predictor") or (
+            self.shares_noise and getattr(self.tts, "conditioning", "mel") == "mel"
+        )
+        if model.feats_extract is None or not fits:
             raise EvaluationError(
                 f"Model {name!r}: {type(self.tts).__name__} makes no mel from given "
                 "durations; its waveforms can be scored with --system."
@@ -76,15 +84,21 @@ class MelModel:
         Raises:
             EvaluationError: The durations do not sum to its number of frames.
         """
-        mel = self.model.feats_extract(inputs.speech[None])[0]
-        if self.model.normalize is not None:
-            mel = self.model.normalize(mel.clone())[0]
+        mel = self.mel_of(inputs.speech)
         frames = int(inputs.durations.sum())
-        if frames != mel.shape[1]:
+        if frames != len(mel):
             raise EvaluationError(
                 f"Utterance {inputs.utt}: its durations sum to {frames} frames, its "
-                f"recording has {mel.shape[1]}: were they made for this hop length?"
+                f"recording has {len(mel)}: were they made for this hop length?"
             )
+        return mel
+
+    @torch.no_grad()
+    def mel_of(self, wav: Tensor) -> Tensor:
+        """Return the normalised mel (T, n_mels) of a wave (T_wav,)."""
+        mel = self.model.feats_extract(wav[None])[0]
+        if self.model.normalize is not None:
+            mel = self.model.normalize(mel.clone())[0]
         return mel[0]
 
     @torch.no_grad()
@@ -142,6 +156,22 @@ class MelModel:
         variance: str = "predicted",
         **options: Any,
     ) -> np.ndarray:
+        """Draw an utterance's mel once per seed; arguments as of ``outputs``.
+
+        Returns:
+            Normalised mels (num_seeds, T, n_mels), float32.
+        """
+        outputs = self.outputs(inputs, seeds, variance, **options)
+        return np.stack([out["feat_gen"].float().cpu().numpy() for out in outputs])
+
+    @torch.no_grad()
+    def outputs(
+        self,
+        inputs: MelInputs,
+        seeds: list[int],
+        variance: str = "predicted",
+        **options: Any,
+    ) -> list[dict[str, Tensor]]:
         """Generate an utterance once per seed with its true durations.
 
         Args:
@@ -151,7 +181,8 @@ class MelModel:
             **options: Further options of ``tts.inference``.
 
         Returns:
-            Normalised mels (num_seeds, T, n_mels), float32.
+            What ``tts.inference`` gives, for each seed; with ``feat_gen`` (T, n_mels)
+            even where that is ``wav``.
 
         Raises:
             EvaluationError: ``variance`` is neither, or the number of durations does
@@ -170,7 +201,7 @@ class MelModel:
         given = {**inputs.extras, **options}
         if getattr(self.tts, "use_gst", False):
             given["feats"] = self.recorded_mel(inputs)
-        if variance == "true":
+        if variance == "true" and not self.makes_waves:
             forced = self.true_variance(inputs)
         elif self.shares_noise:
             forced = {}
@@ -179,11 +210,17 @@ class MelModel:
                 free = self.tts.inference(inputs.text, **given)
             forced = {name: free[name] for name in ("pitch", "energy")}
         given.update(forced, durations=inputs.durations, use_teacher_forcing=True)
-        return np.stack([self._draw_one(inputs.text, s, given) for s in seeds])
+        return [self._output(inputs.text, seed, given) for seed in seeds]
 
-    def _draw_one(self, text: Tensor, seed: int, given: dict[str, Any]) -> np.ndarray:
+    def _output(
+        self, text: Tensor, seed: int, given: dict[str, Any]
+    ) -> dict[str, Tensor]:
         if self.shares_noise:
             given = {**given, "num_steps": self.num_steps, "seed": seed}
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return self.tts.inference(text, **given)["feat_gen"].float().cpu().numpy()
+            output = self.tts.inference(text, **given)
+        if self.makes_waves:
+            # Whole frames of samples have one centred window more than frames.
+            output["feat_gen"] = self.mel_of(output["wav"])[: given["durations"].sum()]
+        return output

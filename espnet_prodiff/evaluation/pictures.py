@@ -58,20 +58,23 @@ def draw_seeds(
 ) -> list[Path]:
     """Draw and speak one utterance from several seeds, every model the same noise.
 
-    Writes ``images/seeds_<utterance>.png`` and, with a vocoder,
+    Writes ``images/seeds_<utterance>.png`` and, with a vocoder or a model of waves,
     ``audio/<utterance>/<model>_seed<n>.wav``.
     """
     scale = MelAxes.of_feats_extract(models[0].model.feats_extract)
     mels: dict[str, np.ndarray] = {}
     written = []
     for model in models:
-        draws = model.draw(inputs, list(seeds), variance)
-        logmels = [model.denormalise(torch.from_numpy(draw)) for draw in draws]
+        outputs = model.outputs(inputs, list(seeds), variance)
+        logmels = [model.denormalise(out["feat_gen"]) for out in outputs]
         mels[model.name] = torch.stack(logmels).cpu().numpy()
         name = re.sub(r"\W+", "_", model.name)
-        for seed, logmel in zip(seeds, logmels, strict=True):
-            if vocoder is not None:
-                wav = vocoder(logmel).float().cpu().numpy()
+        for seed, out, logmel in zip(seeds, outputs, logmels, strict=True):
+            wav = out.get("wav")
+            if wav is None and vocoder is not None:
+                wav = vocoder(logmel)
+            if wav is not None:
+                wav = wav.float().cpu().numpy()
                 path = output_dir / "audio" / inputs.utt / f"{name}_seed{seed}.wav"
                 write_audio(path, wav, data.fs)
                 written.append(path)
@@ -153,11 +156,22 @@ def draw_denoising(
             continue
         steps: list[dict[str, Any]] = []
         model.draw(inputs, [seed], callback=steps.append)
+        if model.makes_waves:
+            steps = [_as_mels(model, step) for step in steps]
         scale = MelAxes.of_feats_extract(model.model.feats_extract)
         title = f"{model.name}, {inputs.utt}: {data.texts[inputs.utt]}"
         path = images / f"denoising_{number}_{inputs.utt}.png"
         drawn.append(plot_denoising(steps, scale, title, path))
     return drawn
+
+
+def _as_mels(model: MelModel, step: dict[str, Any]) -> dict[str, Any]:
+    """A sampling step of a model of waves, its waves (1, 1, T_wav) as mels."""
+    mels = {}
+    for name in ("x_t", "x_0"):
+        wav = step[name][0, 0] / model.tts.wave_scale
+        mels[name] = model.mel_of(wav).T[None]
+    return {**step, **mels}
 
 
 def draw_losses(exp_dirs: Sequence[Path], images: Path) -> list[Path]:

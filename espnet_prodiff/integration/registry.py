@@ -1,15 +1,43 @@
 """Which ``--tts`` keys are ours."""
 
+import inspect
+from typing import Any
+
 from espnet2.tasks.tts import tts_choices
 from espnet2.tts.abs_tts import AbsTTS
 
 from espnet_prodiff.diffwave.diffwave import DiffWave
 from espnet_prodiff.prodiff.prodiff import ProDiff
+from espnet_prodiff.wavegrad2.wavegrad2 import WaveGrad2
 
 # ESPnet 202511 has a teacher-only prodiff; it stays reachable under its own key.
 BUILTIN_KEY = "prodiff_builtin"
 
-CLASSES: dict[str, type[AbsTTS]] = {"prodiff": ProDiff, "diffwave": DiffWave}
+CLASSES: dict[str, type[AbsTTS]] = {
+    "prodiff": ProDiff,
+    "diffwave": DiffWave,
+    "wavegrad2": WaveGrad2,
+}
+
+
+def own_num_steps(config: dict[str, Any]) -> int:
+    """Steps that a model of ours is sampled in, unless one says otherwise.
+
+    Args:
+        config: Of its training.
+    """
+    conf = config.get("tts_conf") or {}
+    if conf.get("num_steps"):
+        return conf["num_steps"]
+    our_class = CLASSES[config["tts"]]
+    total = num_train_steps(config)
+    return min(getattr(our_class, "default_num_steps", total), total)
+
+
+def num_train_steps(config: dict[str, Any]) -> int:
+    """T of a model of ours, by the config of its training."""
+    default = inspect.signature(CLASSES[config["tts"]]).parameters["diffusion_steps"]
+    return (config.get("tts_conf") or {}).get("diffusion_steps", default.default)
 
 
 def register() -> None:

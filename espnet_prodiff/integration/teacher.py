@@ -1,6 +1,5 @@
 """A teacher outside its student: found by file, loaded at the first training batch."""
 
-import inspect
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -22,7 +21,7 @@ from espnet_prodiff.diffusion.distillation import GRID_TIMES
 from espnet_prodiff.diffusion.weighting import LOSS_WEIGHTS
 from espnet_prodiff.integration.checkpoint import file_sha256
 from espnet_prodiff.integration.files import ConfigError, read_yaml
-from espnet_prodiff.integration.registry import CLASSES
+from espnet_prodiff.integration.registry import num_train_steps, own_num_steps
 from espnet_prodiff.prodiff.loss import l1_ssim_error
 
 DISTANCES = {"l1": absolute_error, "l2": squared_error, "l1_ssim": l1_ssim_error}
@@ -56,9 +55,8 @@ class Teacher:
                 f"is {self.config.get('tts')}, its tts_conf has no key espnet_prodiff. "
                 "Train one with --tts prodiff through python3 -m espnet_prodiff"
             )
-        options = inspect.signature(CLASSES[self.config["tts"]]).parameters
-        total = conf.get("diffusion_steps", options["diffusion_steps"].default)
-        self.num_steps: int = num_steps or conf.get("num_steps") or total
+        total = num_train_steps(self.config)
+        self.num_steps: int = num_steps or own_num_steps(self.config)
         if not 1 <= self.num_steps <= total:
             raise ConfigError(
                 f"the teacher {model_file} can be sampled in 1 to {total} steps, but "

@@ -23,6 +23,27 @@ class Crops(NamedTuple):
     start: Tensor
 
 
+def check_hop(feats_lengths: Tensor, speech_lengths: Tensor, hop_length: int) -> None:
+    """Refuse mels that do not belong to the waves.
+
+    Args:
+        feats_lengths: Frames, (B,).
+        speech_lengths: Samples, (B,).
+        hop_length: Samples of a frame, as the model has it.
+
+    Raises:
+        ValueError: If the waves would have another number of centred frames.
+    """
+    expected = speech_lengths // hop_length + 1
+    if not (feats_lengths == expected).all():
+        raise ValueError(
+            f"mels of {feats_lengths.tolist()} frames do not belong to waves of "
+            f"{speech_lengths.tolist()} samples with a hop of {hop_length} "
+            f"(expected {expected.tolist()} frames): hop_length of tts_conf must "
+            "be that of feats_extract_conf, with centred windows"
+        )
+
+
 def draw_crops(
     speech: Tensor,
     speech_lengths: Tensor,

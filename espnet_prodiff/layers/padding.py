@@ -44,6 +44,25 @@ def length_mask(lengths: Tensor, max_length: int, dtype: torch.dtype) -> Tensor:
     return (positions < lengths[:, None]).unsqueeze(1).to(dtype)
 
 
+def append_eos(text: Tensor, lengths: Tensor, eos: int) -> tuple[Tensor, Tensor]:
+    """Put eos behind every text of a batch padded with 0, (B, N) -> (B, N + 1)."""
+    tokens = torch.nn.functional.pad(text, (0, 1))
+    return tokens.scatter(1, lengths[:, None], eos), lengths + 1
+
+
+def validation_generator(lengths: Tensor) -> torch.Generator:
+    """Source of the same times and noise whenever a batch is validated.
+
+    So the losses of the epochs can be compared; but batches differ in their draws, and
+    together they meet all times.
+
+    Args:
+        lengths: Of the utterances of a batch, (B,); the source lies on their device.
+    """
+    generator = torch.Generator(device=lengths.device)
+    return generator.manual_seed(int(lengths.sum()))
+
+
 class UtteranceNoise:
     """Noise that does not depend on which utterances share a batch.
 

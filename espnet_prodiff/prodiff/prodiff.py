@@ -11,8 +11,13 @@ from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
 from espnet_prodiff.diffusion import TRAIN_TIMES, Denoiser, diffusion_loss
+from espnet_prodiff.layers.frozen_text_side import FrozenTextSide
 from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT, OwnCheckpoint
-from espnet_prodiff.layers.padding import length_mask
+from espnet_prodiff.layers.padding import (
+    append_eos,
+    length_mask,
+    validation_generator,
+)
 from espnet_prodiff.prodiff.loss import l1_ssim_error
 from espnet_prodiff.prodiff.network import ProDiffNetwork
 from espnet_prodiff.prodiff.options import (
@@ -45,7 +50,7 @@ def clean_data_objective(
     )
 
 
-class ProDiff(OwnCheckpoint, Synthesis):
+class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
     """ProDiff as an ESPnet text-to-mel model (``tts: prodiff``).
 
     FastSpeech2's text side conditions a gated residual denoiser which predicts the
@@ -131,21 +136,6 @@ class ProDiff(OwnCheckpoint, Synthesis):
         weighted = options["use_weighted_masking"]
         self.variance_loss = VarianceLoss(not weighted, weighted)
         self.variance_loss_weight = variance_loss_weight
-        self.text_side_is_frozen = False
-
-    def freeze_text_side(self) -> None:
-        """Leave only the denoiser to be trained; dropout stays off elsewhere."""
-        self.text_side_is_frozen = True
-        for name, module in self.named_children():
-            if name != "denoiser":
-                module.requires_grad_(False).eval()
-
-    def train(self, mode: bool = True) -> "ProDiff":
-        """Set the training mode; what is frozen stays in evaluation mode."""
-        super().train(mode)
-        if self.text_side_is_frozen:
-            self.freeze_text_side()
-        return self
 
     def whose_weights(self, names: Collection[str], prefix: str) -> str | None:
         """What to say of the weights of ESPnet's built-in, which has our name."""
@@ -215,7 +205,7 @@ class ProDiff(OwnCheckpoint, Synthesis):
             mel * mask,
             cond,
             mask,
-            self._validation_generator(mel),
+            None if self.training else validation_generator(feats_lengths),
             batch,
         )
         duration, pitch_error, energy_error = self.variance_loss(
@@ -244,7 +234,7 @@ class ProDiff(OwnCheckpoint, Synthesis):
         self, text: Tensor, text_lengths: Tensor, feats: Tensor, **batch: Any
     ) -> dict[str, Tensor | None]:
         """Arguments of ``condition`` from ESPnet's, with eos behind the text."""
-        tokens, lengths = self.append_eos(text, text_lengths)
+        tokens, lengths = append_eos(text, text_lengths, self.eos)
         batch["mel_lengths"] = batch.pop("feats_lengths")
         return {"tokens": tokens, "lengths": lengths, "mels": feats, **batch}
 
@@ -260,12 +250,6 @@ class ProDiff(OwnCheckpoint, Synthesis):
         """Encoded text and the denoiser's conditioning (B, adim, L) of a batch."""
         encoded = self.encode(tokens, lengths, **identity)
         return encoded, self.expand(encoded.hidden, durations, pitch, energy)
-
-    def _validation_generator(self, mel: Tensor) -> torch.Generator | None:
-        """The same times and noise in every validation: losses can be compared."""
-        if self.training:
-            return None
-        return torch.Generator(device=mel.device).manual_seed(0)
 
 
 # ESPnet reads the options of a model (--print_config) from the signature.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from espnet_prodiff.diffusion import Denoiser, sample
-from espnet_prodiff.layers.padding import UtteranceNoise, length_mask
+from espnet_prodiff.layers.padding import UtteranceNoise, append_eos, length_mask
 from espnet_prodiff.prodiff.text_side import TextSide
 
 
@@ -92,7 +92,7 @@ class Synthesis(TextSide):
         if not all(len(text) for text in texts):
             raise ValueError("text is empty: there is nothing to say")
         text_lengths = torch.tensor([len(text) for text in texts]).to(texts[0].device)
-        tokens, lengths = self.append_eos(_pad(texts, self.padding_idx), text_lengths)
+        tokens, lengths = append_eos(_pad(texts), text_lengths, self.eos)
         encoded = self.encode(
             tokens,
             lengths,

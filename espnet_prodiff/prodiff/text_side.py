@@ -106,11 +106,6 @@ class TextSide(FastSpeech2):
         # An utterance predicted to be empty gets one frame a token instead.
         return torch.where((frames * valid).sum(1, keepdim=True) > 0, frames, 1) * valid
 
-    def append_eos(self, text: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Put eos behind every utterance of a padded batch, (B, N) -> (B, N + 1)."""
-        tokens = torch.nn.functional.pad(text, (0, 1), value=self.padding_idx)
-        return tokens.scatter(1, lengths[:, None], self.eos), lengths + 1
-
     def _encode_tokens(self, tokens: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
         """(B, N) -> (B, N, adim)."""
         legacy = isinstance(self.encoder, ConformerEncoder) and any(

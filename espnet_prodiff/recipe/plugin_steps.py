@@ -148,8 +148,14 @@ def _model(o: Options) -> str:
 def _own_steps(o: Options) -> int:
     """The model's own step count, as far as its configuration tells, or 0."""
     config = Path(o.tts_exp) / "config.yaml"
-    conf = yaml.safe_load(config.read_text())["tts_conf"] if config.exists() else {}
-    return conf.get("num_steps") or conf.get("diffusion_steps") or 0
+    if not config.exists():
+        return 0
+    from espnet_prodiff.integration.registry import CLASSES, own_num_steps
+
+    options = yaml.safe_load(config.read_text(encoding="utf-8"))
+    if options.get("tts") in CLASSES:
+        return own_num_steps(options)
+    return options["tts_conf"].get("diffusion_steps") or 0  # ESPnet's built-in prodiff
 
 
 def _count(n: int) -> str:

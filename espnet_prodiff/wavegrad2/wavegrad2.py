@@ -1,0 +1,309 @@
+"""WaveGrad 2: iterative refinement, text to wave (Chen et al. 2021, 2106.09660)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from espnet2.asr.specaug.specaug import SpecAug
+from espnet2.torch_utils.device_funcs import force_gatherable
+from torch import Tensor, nn
+
+from espnet_prodiff.diffusion import Denoiser, absolute_error
+from espnet_prodiff.layers.crops import check_hop, draw_crops
+from espnet_prodiff.layers.frozen_text_side import FrozenTextSide
+from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT, OwnCheckpoint
+from espnet_prodiff.layers.padding import (
+    append_eos,
+    length_mask,
+    validation_generator,
+)
+from espnet_prodiff.layers.wave_diffusion import (
+    check_positive,
+    check_wave_scale,
+    noise_schedule,
+    objective_of,
+)
+from espnet_prodiff.wavegrad2.factors import upsample_factors
+from espnet_prodiff.wavegrad2.network import WaveGradNetwork
+from espnet_prodiff.wavegrad2.resampling import Resampling, gaussian_upsampling
+from espnet_prodiff.wavegrad2.synthesis import Synthesis
+from espnet_prodiff.wavegrad2.text_side import TextSide
+
+
+class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
+    """WaveGrad 2 as an ESPnet model (``tts: wavegrad2``), text to wave in one model.
+
+    An encoder of the tokens, Gaussian upsampling to frames, and WaveGrad's U-net, which
+    learns from windows of the frames and is told the noise as a continuous alpha.
+    Teacher and student are the same class: a student differs in its weights and in
+    ``num_steps``.
+
+    Args:
+        idim: Number of tokens.
+        odim: Number of mel bins; only the multi-task loss has to do with mels.
+        embed_dim: Channels of the token embedding.
+        encoder_channels: Channels of the convolutions and of the BiLSTM's output.
+        encoder_conv_layers: Convolutions before the BiLSTM.
+        encoder_kernel_size: Their kernel.
+        encoder_dropout: Dropout behind each.
+        zoneout: Share of the BiLSTM's states that keep their value at a token.
+        predictor_channels: Channels of the duration and range predictors.
+        predictor_dropout: Their dropout.
+        decoder_size: "base", or "large" with twice the blocks.
+        decoder_channels: Channels of the five upsampling blocks, coarse to fine.
+        decoder_pre_channels: Channels of the convolution before them.
+        decoder_in_channels: Channels of the convolution of the noisy wave.
+        window_frames: Frames of a training window: 64 or 256 in the paper.
+        hop_length: Samples of a frame. The training enters the features' own.
+        sampling_rate: In Hz. The training enters the features' own.
+        diffusion_steps: T, the grid of the noise schedule; noise is drawn between its
+            points too.
+        diffusion_scheduler: "linear", "cosine" or "vpsde".
+        beta_start: First beta of "linear".
+        beta_end: Last beta of "linear".
+        num_steps: Sampling steps that a student was distilled for. Other models are
+            sampled in ``default_num_steps`` unless they are told otherwise.
+        prediction_type: What the network predicts: "eps" (the paper), "x_0" or "v".
+        loss: "l1" (the paper) or "l2", on what the network predicts.
+        wave_scale: The diffusion runs on waves times this, see DiffWave; 1 in the
+            paper.
+        duration_loss_weight: Weight of the error of the log-durations.
+        mel_loss_weight: Weight of the multi-task loss, the L1 of the mel as a linear
+            layer reads it from the upsampled frames; 0: off (paper, ablation).
+        specaug_conf: Options of ESPnet's SpecAug, applied to the upsampled frames in
+            training; None: off (paper, ablation).
+        spks: Number of speaker ids.
+        langs: Number of language ids.
+        spk_embed_dim: Dimension of speaker embeddings.
+        spk_embed_integration_type: "add" or "concat".
+        espnet_prodiff: Version of the checkpoint format.
+
+    Raises:
+        ValueError: If an option has a value that is not among its own.
+    """
+
+    default_num_steps = (
+        50  # NOTE: 1000 in the paper, which reports 50 as nearly as good
+    )
+    use_gst = False
+
+    def __init__(
+        self,
+        idim: int,
+        odim: int,
+        *,
+        embed_dim: int = 512,
+        encoder_channels: int = 512,
+        encoder_conv_layers: int = 3,
+        encoder_kernel_size: int = 5,
+        encoder_dropout: float = 0.5,
+        zoneout: float = 0.1,
+        predictor_channels: int = 512,
+        predictor_dropout: float = 0.5,
+        decoder_size: str = "base",
+        decoder_channels: Sequence[int] = (512, 512, 256, 128, 128),
+        decoder_pre_channels: int = 768,
+        decoder_in_channels: int = 32,
+        window_frames: int = 64,
+        hop_length: int = 256,
+        sampling_rate: int = 22050,
+        diffusion_steps: int = 1000,
+        diffusion_scheduler: str = "linear",
+        beta_start: float = 1.0e-6,
+        beta_end: float = 0.01,
+        num_steps: int | None = None,
+        prediction_type: str = "eps",
+        loss: str = "l1",
+        wave_scale: float = 1.0,
+        duration_loss_weight: float = 1.0,
+        mel_loss_weight: float = 0.0,
+        specaug_conf: dict[str, Any] | None = None,
+        spks: int | None = None,
+        langs: int | None = None,
+        spk_embed_dim: int | None = None,
+        spk_embed_integration_type: str = "add",
+        espnet_prodiff: int = CHECKPOINT_FORMAT,
+    ) -> None:
+        self.check_format(espnet_prodiff)
+        super().__init__()
+        check_positive("window_frames", window_frames)
+        check_positive("hop_length", hop_length)
+        check_positive("sampling_rate", sampling_rate)
+        check_wave_scale(wave_scale)
+        self.idim, self.odim, self.fs = idim, odim, sampling_rate
+        self.eos = idim - 1
+        self.hop_length, self.window_frames = hop_length, window_frames
+        self.wave_scale = wave_scale
+        # ESPnet's recipes give 0 or less where there is none.
+        self.spks = spks if spks and spks > 1 else None
+        self.langs = langs if langs and langs > 1 else None
+        self.spk_embed_dim = (
+            spk_embed_dim if spk_embed_dim and spk_embed_dim > 0 else None
+        )
+        self.duration_loss_weight = duration_loss_weight
+        self.mel_loss_weight = mel_loss_weight
+
+        self.text_side = TextSide(
+            idim,
+            embed_dim=embed_dim,
+            encoder_channels=encoder_channels,
+            encoder_conv_layers=encoder_conv_layers,
+            encoder_kernel_size=encoder_kernel_size,
+            encoder_dropout=encoder_dropout,
+            zoneout=zoneout,
+            spks=self.spks,
+            langs=self.langs,
+            spk_embed_dim=self.spk_embed_dim,
+            spk_embed_integration_type=spk_embed_integration_type,
+        )
+        hidden = self.text_side.out_channels
+        self.resampling = Resampling(hidden, predictor_channels, predictor_dropout)
+        self.specaug = None if specaug_conf is None else SpecAug(**specaug_conf)
+        self.mel_proj = nn.Linear(hidden, odim) if mel_loss_weight else None
+
+        schedule = noise_schedule(
+            diffusion_scheduler, diffusion_steps, beta_start, beta_end
+        )
+        self.is_student = num_steps is not None
+        self.num_steps = num_steps or min(self.default_num_steps, diffusion_steps)
+        schedule.timesteps(self.num_steps)  # refuse an impossible number at once
+        network = WaveGradNetwork(
+            hidden,
+            upsample_factors(hop_length, len(decoder_channels)),
+            channels=decoder_channels,
+            pre_channels=decoder_pre_channels,
+            in_channels=decoder_in_channels,
+            size=decoder_size,
+        )
+        self.denoiser = Denoiser(network, schedule, prediction_type, noise_cond="alpha")
+        # Progressive distillation replaces this; the model knows no teacher.
+        # A time t ~ U(0, T] is WaveGrad's level between two points of the grid, s ~
+        # U{1 ... T}, sqrt(alpha_bar) ~ U(l_s, l_{s-1}); alpha is linear between.
+        self.objective: Callable[..., Tensor] = objective_of(
+            loss, prediction_type, times="continuous"
+        )
+
+    @property
+    def require_raw_speech(self) -> bool:
+        """ESPnet passes the wave beside the mel."""
+        return True
+
+    @property
+    def require_vocoder(self) -> bool:
+        """What comes out is a wave already."""
+        return False
+
+    def forward(
+        self,
+        text: Tensor,
+        text_lengths: Tensor,
+        feats: Tensor,
+        feats_lengths: Tensor,
+        speech: Tensor,
+        speech_lengths: Tensor,
+        durations: Tensor,
+        durations_lengths: Tensor,
+        spembs: Tensor | None = None,
+        sids: Tensor | None = None,
+        lids: Tensor | None = None,
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Training loss of a batch, on a random window of every utterance.
+
+        Args:
+            text: Token ids, (B, N).
+            text_lengths: (B,).
+            feats: Normalised log-mels, (B, T_feats, odim).
+            feats_lengths: (B,).
+            speech: Recordings, (B, T_wav).
+            speech_lengths: (B,).
+            durations: Frames of each token and of eos, (B, N + 1).
+            durations_lengths: (B,).
+            spembs: Speaker embeddings, (B, spk_embed_dim).
+            sids: Speaker ids, (B, 1).
+            lids: Language ids, (B, 1).
+
+        Returns:
+            Loss, statistics and the batch size.
+
+        Raises:
+            ValueError: If the mels have another hop than the model, or an input that
+                it was built for is missing.
+        """
+        check_hop(feats_lengths, speech_lengths, self.hop_length)
+        text = text[:, : text_lengths.max()]
+        tokens, lengths = append_eos(text, text_lengths, self.eos)
+        generator = None if self.training else validation_generator(speech_lengths)
+        window = draw_crops(
+            speech,
+            speech_lengths,
+            feats,
+            feats_lengths,
+            self.window_frames,
+            self.hop_length,
+            generator,
+        )
+        frames = torch.arange(self.window_frames, device=text.device)
+        batch = {
+            "tokens": tokens,
+            "lengths": lengths,
+            "durations": durations[:, : tokens.shape[1]],
+            "frames": window.start[:, None] + frames,
+            "spembs": spembs,
+            "sids": sids,
+            "lids": lids,
+        }
+        with torch.set_grad_enabled(
+            torch.is_grad_enabled() and not self.text_side_is_frozen
+        ):
+            log_durations, cond = self.condition(**batch)
+        # Behind the end of an utterance there is nothing to be conditioned on.
+        valid = (batch["frames"] < feats_lengths[:, None]).to(cond.dtype)[:, None]
+        cond = cond * valid
+        x_0 = self.wave_scale * window.wav
+        diffusion = self.objective(
+            self.denoiser, x_0, cond, window.mask, generator, batch
+        )
+        losses = {"diffusion_loss": diffusion}
+        loss = diffusion
+        if not self.text_side_is_frozen:  # else constants that hide the rest
+            losses["duration_loss"] = self._duration_loss(
+                log_durations, batch["durations"], lengths
+            )
+            loss = loss + self.duration_loss_weight * losses["duration_loss"]
+            if self.mel_proj is not None:
+                mel = self.mel_proj(cond.transpose(1, 2)).transpose(1, 2)
+                losses["mel_loss"] = absolute_error(mel, window.mel, valid).mean()
+                loss = loss + self.mel_loss_weight * losses["mel_loss"]
+        stats = {"loss": loss.detach(), **{k: v.detach() for k, v in losses.items()}}
+        return force_gatherable((loss, stats, len(text)), loss.device)
+
+    def condition(
+        self,
+        tokens: Tensor,
+        lengths: Tensor,
+        durations: Tensor,
+        frames: Tensor,
+        **identity: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Log-durations (B, N) and the denoiser's conditioning (B, C, F) of a batch.
+
+        Args:
+            tokens: Token ids with eos, (B, N).
+            lengths: (B,).
+            durations: Frames of each token, (B, N).
+            frames: Indices of the frames that are wanted, (B, F).
+            **identity: ``spembs``, ``sids`` and ``lids``.
+        """
+        hidden = self.text_side(tokens, lengths, **identity)
+        sigma = self.resampling.ranges(hidden, durations, lengths)
+        _, upsampled = gaussian_upsampling(hidden, durations, sigma, frames)
+        if self.specaug is not None and self.training and not self.text_side_is_frozen:
+            upsampled, _ = self.specaug(upsampled)
+        return self.resampling.log_durations(hidden, lengths), upsampled.transpose(1, 2)
+
+    @staticmethod
+    def _duration_loss(predicted: Tensor, durations: Tensor, lengths: Tensor) -> Tensor:
+        """Mean squared error of log(frames + 1), over the tokens of all utterances."""
+        mask = length_mask(lengths, durations.shape[1], predicted.dtype)[:, 0]
+        target = (durations + 1).to(predicted.dtype).log()
+        return ((predicted - target) ** 2 * mask).sum() / mask.sum()
