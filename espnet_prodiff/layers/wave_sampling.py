@@ -6,8 +6,40 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from espnet_prodiff.diffusion import Denoiser, sample
+from espnet_prodiff.diffusion import Denoiser, Prediction, sample
+from espnet_prodiff.diffusion.schedule import Time
 from espnet_prodiff.layers.sampling_schedules import resolve
+
+
+class ClippedDenoiser(Denoiser):
+    """A Denoiser of what is known to lie within a range, as samples of a wave do.
+
+    NOTE: the papers' samplers do not clip, known implementations do. Without it a
+    network that has not learnt enough grows the wave from step to step, to infinity.
+
+    Args:
+        *args: Of Denoiser.
+        limit: Largest size of the clean data.
+    """
+
+    def __init__(self, *args: Any, limit: float) -> None:
+        super().__init__(*args)
+        self.limit = limit
+
+    def forward(
+        self,
+        x_t: Tensor,
+        t: Time,
+        cond: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Prediction:
+        """Predict, with x_0 in the range and the eps that goes with it."""
+        x_0, eps = super().forward(x_t, t, cond, mask)
+        clipped = x_0.clamp(-self.limit, self.limit)
+        times = torch.as_tensor(t, dtype=torch.float64, device=x_t.device)
+        alpha, sigma = self.alpha_sigma(times.expand(len(x_t)), x_t)
+        # x_t = alpha x_0 + sigma eps, before and after.
+        return Prediction(clipped, eps + alpha / sigma * (x_0 - clipped))
 
 
 class WaveSampling:
@@ -59,7 +91,13 @@ class WaveSampling:
         """Samples (T_wav,) in [-1, 1] out of x_t (1, 1, T_wav) at the first time."""
         ours = self.denoiser
         tiled = self.tiled_network(ours.network)
-        denoiser = Denoiser(tiled, ours.schedule, ours.prediction_type, ours.noise_cond)
+        denoiser = ClippedDenoiser(
+            tiled,
+            ours.schedule,
+            ours.prediction_type,
+            ours.noise_cond,
+            limit=self.wave_scale,
+        )
         if eta is None:
             eta = 0.0 if solver != "ddim" else self.default_eta
         x_0 = sample(
