@@ -46,6 +46,8 @@ setup(
         "kaldiio",
         "librosa",
         "packaging",
+        "pesq",  # its C code is the ITU's, free for evaluation only
+        "pystoi",
         "pyyaml",
         "scikit-learn",
         "scipy",
