@@ -12,9 +12,10 @@ RECIPE = egs2_recipe/mini/tts1
 mini: $(VENV)/.espeak ## Train, distil, speak and evaluate on the embedded corpus
 	cd $(RECIPE) && ./run.sh
 
+# A process a core; each takes whole files, whose tests share their fixtures.
 test: $(VENV)/.test ## Lint and run every test
 	$(MAKE) lint
-	python -m pytest -q tests
+	python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests
 
 lint: $(VENV)/.test
 	ruff check .

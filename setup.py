@@ -46,6 +46,8 @@ setup(
         "kaldiio",
         "librosa",
         "packaging",
+        "pesq",  # its C code is the ITU's: no commercial use
+        "pystoi",
         "pyyaml",
         "scikit-learn",
         "scipy",
@@ -54,6 +56,6 @@ setup(
     ],
     extras_require={
         "espeak": espeak,
-        "test": espeak + ["diffusers>=0.30", "pytest", "ruff"],
+        "test": espeak + ["diffusers>=0.30", "pytest", "pytest-xdist>=3.7", "ruff"],
     },
 )

@@ -7,6 +7,8 @@ python3 -m espnet_prodiff.bin.evaluate --data_dir dump/raw/eval1 \
     --output_dir exp/tts_x/results
 
 A --system is a directory that stage 8 decoded into: it is scored by its waveforms. A
+--resynthesis is one of a vocoder that was given the recordings' own mels (DiffWave): it
+is scored sample by sample as well, by PESQ, STOI and log-mel distance. A
 --model is drawn from anew, with the reference durations: it is scored by its mels, and
 the first is what the others' distance is measured to. One name, one row. The
 config.yaml beside a model file is the model's.
@@ -51,6 +53,14 @@ def get_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=DIR",
         help="directory that stage 8 decoded into; repeat",
+    )
+    what.add_argument(
+        "--resynthesis",
+        type=_named,
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="the same of a vocoder given the recordings' mels; repeat",
     )
     what.add_argument(
         "--model",
@@ -117,13 +127,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run it; every bad input is one line on stderr and exit status 1."""
     parser = get_parser()
     args = parser.parse_args(argv)
-    for option in ("system", "model"):
-        names = [name for name, _ in getattr(args, option)]
+    for option, named in (
+        ("--system or --resynthesis", args.system + args.resynthesis),
+        ("--model", args.model),
+    ):
+        names = [name for name, _ in named]
         if len(names) != len(set(names)):
-            parser.error(f"--{option}: two have the same name")
-    if not args.system and not args.model:
-        parser.error("nothing to measure: pass --system or --model")
-    if not args.system and not args.durations:
+            parser.error(f"{option}: two have the same name")
+    speech = args.system + args.resynthesis
+    if not speech and not args.model:
+        parser.error("nothing to measure: pass --system, --resynthesis or --model")
+    if not speech and not args.durations:
         parser.error("--model needs --durations")
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s: %(message)s"
@@ -149,7 +163,8 @@ def run(args: argparse.Namespace) -> None:
     data = read_evaluation_set(
         args.data_dir, args.durations, args.spembs, args.max_utts
     )
-    systems = {name: Path(path) for name, path in args.system}
+    systems = {name: Path(path) for name, path in args.system + args.resynthesis}
+    vocoders = {name for name, _ in args.resynthesis}
     for name, directory in systems.items():
         evaluation.require_wavs(name, directory, data)
     speak, models, token_list = _load(args)
@@ -173,6 +188,7 @@ def run(args: argparse.Namespace) -> None:
             speech = (data, speak.feats_extract, speak.vocoder, copied, progress_bar)
             evaluation.copy_synthesis(*speech)
             systems = {evaluation.UPPER_BOUND: copied, **systems}
+            vocoders.add(evaluation.UPPER_BOUND)
         hop = speak.feats_extract.get_parameters()["n_shift"]
         evaluation.add_speech(
             results,
@@ -182,6 +198,8 @@ def run(args: argparse.Namespace) -> None:
             1000 * hop / data.fs,
             args.nj,
             progress_bar,
+            vocoders,
+            speak.feats_extract,
         )
     if models:
         about["mels"] = (

@@ -1,14 +1,18 @@
 """Score waveforms of several systems against the recordings."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from espnet_prodiff.evaluation.files import EvaluationError, read_audio
 from espnet_prodiff.evaluation.progress import Progress, no_progress
+
+if TYPE_CHECKING:
+    from espnet_prodiff.evaluation.resynthesis import ResynthesisScore
 
 
 @dataclass(frozen=True)
@@ -18,10 +22,12 @@ class AudioScore:
     Attributes:
         mcd: Mel-cepstral distortion in dB, see ``cepstrum``.
         log_f0_rmse: Natural log, see ``pitch``; nan without common voiced frames.
+        resynthesis: Of a vocoder only, see ``resynthesis``.
     """
 
     mcd: float
     log_f0_rmse: float
+    resynthesis: "ResynthesisScore | None" = None
 
 
 def decoded_wav(system_dir: str | Path, utt: str) -> Path:
@@ -53,6 +59,8 @@ def score_utterance(
     fs: int,
     f0min: float,
     f0max: float,
+    vocoders: Collection[str] = (),
+    feats_extract: Any = None,
 ) -> tuple[str, dict[str, AudioScore]]:
     """Score one utterance of every system; the recording is analysed once.
 
@@ -61,25 +69,41 @@ def score_utterance(
         fs: Sampling rate of all of them in Hz.
         f0min: Lowest F0 in Hz.
         f0max: Highest F0 in Hz.
+        vocoders: Those of the systems that resynthesised the recording.
+        feats_extract: ESPnet's ``LogMelFbank``, for them.
 
     Returns:
         The utterance and the score of each system.
 
     Raises:
-        EvaluationError: See ``files.read_audio``.
+        EvaluationError: See ``files.read_audio``; or a resynthesis is not as long as
+            the recording.
     """
     from espnet_prodiff.evaluation import cepstrum
     from espnet_prodiff.evaluation.pitch import log_f0_rmse
 
     utt, recording, systems = job
-    reference = cepstrum.analyse(read_audio(recording, utt, fs), fs, f0min, f0max)
+    recorded = read_audio(recording, utt, fs)
+    reference = cepstrum.analyse(recorded, fs, f0min, f0max)
     scores = {}
     for name, path in systems.items():
-        spoken = cepstrum.analyse(read_audio(path, utt, fs), fs, f0min, f0max)
+        wav = read_audio(path, utt, fs)
+        resynthesis = None
+        if name in vocoders:
+            from espnet_prodiff.evaluation.resynthesis import score_resynthesis
+
+            try:
+                resynthesis = score_resynthesis(recorded, wav, fs, feats_extract)
+            except ValueError as error:
+                raise EvaluationError(
+                    f"System {name!r}, utterance {utt}: {path} has {error}"
+                ) from error
+        spoken = cepstrum.analyse(wav, fs, f0min, f0max)
         warping = cepstrum.align(reference.cepstra, spoken.cepstra)
         scores[name] = AudioScore(
             cepstrum.mel_cepstral_distortion(reference, spoken, warping),
             log_f0_rmse(reference.f0, spoken.f0, warping),
+            resynthesis,
         )
     return utt, scores
 
@@ -92,6 +116,8 @@ def score_audio(
     f0max: float,
     nj: int = 1,
     progress: Progress = no_progress,
+    vocoders: Collection[str] = (),
+    feats_extract: Any = None,
 ) -> dict[str, dict[str, AudioScore]]:
     """Score every utterance of every system.
 
@@ -103,6 +129,8 @@ def score_audio(
         f0max: Highest F0 in Hz.
         nj: Number of processes.
         progress: Shows how far it is.
+        vocoders: Those of the systems that resynthesised the recordings.
+        feats_extract: ESPnet's ``LogMelFbank``, for them.
 
     Returns:
         Score by system and utterance.
@@ -111,7 +139,14 @@ def score_audio(
         (utt, recording, {name: wavs[utt] for name, wavs in systems.items()})
         for utt, recording in recordings.items()
     ]
-    score = partial(score_utterance, fs=fs, f0min=f0min, f0max=f0max)
+    score = partial(
+        score_utterance,
+        fs=fs,
+        f0min=f0min,
+        f0max=f0max,
+        vocoders=vocoders,
+        feats_extract=feats_extract,
+    )
     scores: dict[str, dict[str, AudioScore]] = {name: {} for name in systems}
     for utt, found in progress(_run(score, jobs, nj), len(jobs), "waveforms"):
         for name, value in found.items():

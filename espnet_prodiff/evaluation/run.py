@@ -1,6 +1,6 @@
 """The whole evaluation: gather, score, and put together what the table says."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from espnet_prodiff.evaluation.mel_model import MelInputs, MelModel
 from espnet_prodiff.evaluation.mel_scores import score_models
 from espnet_prodiff.evaluation.progress import Progress, no_progress
 from espnet_prodiff.evaluation.speed import read_speed
-from espnet_prodiff.evaluation.table import Results
+from espnet_prodiff.evaluation.table import RESYNTHESIS, Results
 
 UPPER_BOUND = "recordings through the vocoder"
 
@@ -64,8 +64,12 @@ def add_speech(
     frame_ms: float,
     nj: int = 1,
     progress: Progress = no_progress,
+    vocoders: Collection[str] = (),
+    feats_extract: Any = None,
 ) -> None:
     """Score decoded directories: MCD, log-F0 RMSE, durations and RTF.
+
+    Those of vocoders by PESQ, STOI and log-mel distance too.
 
     Args:
         results: Gets the rows.
@@ -75,9 +79,12 @@ def add_speech(
         frame_ms: Milliseconds that one frame of the durations lasts.
         nj: Number of processes.
         progress: Shows how far it is.
+        vocoders: Those of the systems that resynthesised the recordings.
+        feats_extract: ESPnet's ``LogMelFbank``, for them.
 
     Raises:
-        EvaluationError: A system lacks an utterance, or has another sampling rate.
+        EvaluationError: A system lacks an utterance, or has another sampling rate; or
+            a vocoder's wave is not as long as the recording.
     """
     for name, directory in systems.items():
         require_wavs(name, directory, data)
@@ -85,13 +92,28 @@ def add_speech(
         name: {utt: decoded_wav(directory, utt) for utt in data}
         for name, directory in systems.items()
     }
-    scores = score_audio(data.recordings, wavs, data.fs, *f0_range, nj, progress)
+    scores = score_audio(
+        data.recordings,
+        wavs,
+        data.fs,
+        *f0_range,
+        nj,
+        progress,
+        vocoders,
+        feats_extract,
+    )
     for name, directory in systems.items():
         found = {
             "mcd": {u: s.mcd for u, s in scores[name].items()},
             "log_f0_rmse": {u: s.log_f0_rmse for u, s in scores[name].items()},
             **_durations(name, directory, data, frame_ms),
         }
+        if name in vocoders:
+            for column in RESYNTHESIS:
+                found[column.key] = {
+                    u: getattr(s.resynthesis, column.key)
+                    for u, s in scores[name].items()
+                }
         _add(results, name, found)
         _add_speed(results, name, directory, data)
 

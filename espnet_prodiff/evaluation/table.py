@@ -66,6 +66,23 @@ SPEECH = (
     Column("rtf", "RTF, text to wave", ".3f", "the same with the vocoder"),
 )
 
+RESYNTHESIS = (
+    Column(
+        "pesq",
+        "PESQ",
+        ".2f",
+        "wideband (P.862.2), up to 4.64, at 16 kHz; the mean over parts of a recording "
+        "of more than 15 s",
+    ),
+    Column("stoi", "STOI", ".3f", "short-time objective intelligibility, up to 1"),
+    Column(
+        "log_mel_l1",
+        "log-mel L1",
+        ".3f",
+        "mean absolute difference of the log-mels, natural log, not normalised",
+    ),
+)
+
 MEL = (
     Column(
         "mel_l1",
@@ -151,7 +168,7 @@ def to_json(results: Results) -> dict:
         }
         for name, row in results.rows.items()
     ]
-    definitions = {c.key: c.definition for c in (*SPEECH, *MEL)}
+    definitions = {c.key: c.definition for c in (*SPEECH, *RESYNTHESIS, *MEL)}
     return {
         "about": results.about,
         "definitions": definitions,
@@ -168,6 +185,7 @@ def to_markdown(results: Results) -> str:
     parts += ["", "A figure is mean ± half of its 95 % confidence interval; n samples."]
     tables = (
         ("Speech, as decoded, against the recordings", SPEECH),
+        ("Resynthesis of the recordings, sample by sample", RESYNTHESIS),
         ("Mels, with the reference durations", MEL),
     )
     for title, columns in tables:

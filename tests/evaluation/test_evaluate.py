@@ -117,8 +117,29 @@ def test_waveforms_alone_need_no_durations(recipe, tmp_path):
     results = json.loads((tmp_path / "results" / "results.json").read_text())
     rows = {system["name"]: system for system in results["systems"]}
     assert rows["parrot"]["mcd"]["n"] == 2
+    assert "pesq" not in rows["parrot"]  # its durations might be its own
+    assert rows["recordings through the vocoder"]["stoi"]["mean"] < 1
     assert "duration_ms" not in rows["parrot"] and "teacher" not in rows
     assert results["notes"][0].startswith("the models' mels were not scored")
+
+
+def test_a_vocoder_is_scored_sample_by_sample(recipe, tmp_path):
+    words = options(recipe, tmp_path / "results")[4:6]  # the features' config
+    words += ["--data_dir", str(recipe), "--output_dir", str(tmp_path / "results")]
+    words += ["--resynthesis", f"parrot={recipe / 'decoded'}", "--num_pictures", "0"]
+    main([*words, "--max_utts", "3"])
+    results = json.loads((tmp_path / "results" / "results.json").read_text())
+    rows = {system["name"]: system for system in results["systems"]}
+    vocoder = rows["recordings through the vocoder"]
+    assert rows["parrot"]["stoi"]["mean"] == pytest.approx(1)
+    assert rows["parrot"]["log_mel_l1"]["mean"] == 0
+    assert rows["parrot"]["pesq"]["mean"] == pytest.approx(4.644, abs=1e-3)
+    assert vocoder["pesq"]["n"] == 3
+    assert vocoder["pesq"]["mean"] < 4.6 and vocoder["log_mel_l1"]["mean"] > 0.05
+    markdown = (tmp_path / "results" / "results.md").read_text()
+    # One utterance is too short for STOI.
+    cells = "4.64 ± 0.00 | 1.000 ± 0.000 (n = 2) | 0.000 ± 0.000 | 3"
+    assert f"| parrot | {cells} |" in markdown
 
 
 @pytest.mark.parametrize(
@@ -167,6 +188,7 @@ def test_the_command_line(capsys):
         (["--model", "a=b"], "--model needs --durations"),
         (["--system", "a"], "'a' is not NAME=PATH"),
         (["--system", "a=b", "--system", "a=c"], "two have the same name"),
+        (["--system", "a=b", "--resynthesis", "a=c"], "two have the same name"),
         (["--system", "a=b", "--num_seeds", "0"], "0 is not at least 1"),
     ):
         with pytest.raises(SystemExit):

@@ -10,7 +10,7 @@ import torch
 from espnet_prodiff.bin import finetune_vocoder, tts_inference, tts_train
 from espnet_prodiff.integration.checkpoint import CheckpointError, load_weights
 from espnet_prodiff.integration.data_checks import DataError
-from espnet_prodiff.integration.files import ConfigError, write_yaml
+from espnet_prodiff.integration.files import ConfigError
 from espnet_prodiff.integration.inputs import InputError
 from espnet_prodiff.integration.mel_contract import MelContract
 from espnet_prodiff.integration.wave_generator import WaveGenerator
@@ -137,14 +137,8 @@ def test_weights_of_another_model_are_refused(vocoder, teacher, tmp_path):
 
 
 def test_fine_tuning_on_an_acoustic_models_mels(
-    corpus, vocoder, teacher, tmp_path, monkeypatch
+    corpus, vocoder, teacher, tmp_path, phases_here
 ):
-    def train_here(config, output_dir, ngpu, train_args, title):
-        write_yaml(tmp_path / "phase.yaml", config)
-        options = ["--config", f"{tmp_path}/phase.yaml", "--ngpu", str(ngpu)]
-        tts_train.main([*options, "--output_dir", str(output_dir), *train_args])
-
-    monkeypatch.setattr(finetune_vocoder, "train_phase", train_here)
     out = tmp_path / "gta"
     options = ["--acoustic_model_file", str(teacher / "valid.loss.best.pth")]
     options += ["--vocoder_file", str(vocoder / "valid.loss.best.pth")]

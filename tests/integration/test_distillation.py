@@ -130,7 +130,7 @@ def test_impossible_teachers_are_refused(corpus, teacher, tmp_path):
         )
 
 
-def test_chain_to_one_step_and_its_resumption(teacher_copy, capfd):
+def test_chain_to_one_step_and_its_resumption(teacher_copy, capfd, request):
     command = ["--teacher_model_file", str(best(teacher_copy)), "--config", STUDENT]
     distill.main([*command, "--num_steps", "2", "1"])
     out = capfd.readouterr().out
@@ -145,6 +145,7 @@ def test_chain_to_one_step_and_its_resumption(teacher_copy, capfd):
     record = yaml.safe_load((one / "teacher.yaml").read_text())
     assert record["teacher_model_file"] == str(best(two))
     stamp = best(one).resolve().stat().st_mtime_ns
+    request.getfixturevalue("phases_here")
     distill.main([*command, "--num_steps", "2", "1"])  # nothing is left to do
     assert best(one).resolve().stat().st_mtime_ns == stamp
 
@@ -212,7 +213,7 @@ def test_a_smaller_student_keeps_every_second_layer(teacher):
 
 
 def test_a_smaller_student_in_a_phase_of_its_own_and_then_by_halves(
-    teacher, tmp_path, capfd
+    teacher, tmp_path, capfd, phases_here
 ):
     config = tmp_path / "distill.yaml"
     config.write_text(
@@ -352,7 +353,7 @@ def test_loss_in_half_precision(student_and_batches):
     assert all(torch.isfinite(g).all() for g in gradients)
 
 
-def test_students_of_the_first_teacher_start_from_each_other(teacher_copy):
+def test_students_of_the_first_teacher_start_from_each_other(teacher_copy, phases_here):
     command = ["--teacher_model_file", str(best(teacher_copy)), "--config", STUDENT]
     distill.main([*command, "--num_steps", "2", "1", "--distill_from", "first"])
     two, one = (teacher_copy.parent / f"tts_teacher_steps{n}" for n in (2, 1))
