@@ -13,6 +13,9 @@ version = re.search(
 # GPL: speaks the embedded corpus and turns its text into phones. Never imported by
 # the package itself.
 espeak = ["espeakng-loader==0.2.4", "phonemizer>=3.3", "dlinfo"]
+# A figure of the evaluation. Its C code is the ITU's, whose licence allows no
+# commercial use but to judge the algorithm.
+pesq = ["pesq"]
 
 setup(
     name="espnet_prodiff",
@@ -46,7 +49,6 @@ setup(
         "kaldiio",
         "librosa",
         "packaging",
-        "pesq",  # its C code is the ITU's: no commercial use
         "pystoi",
         "pyyaml",
         "scikit-learn",
@@ -56,6 +58,9 @@ setup(
     ],
     extras_require={
         "espeak": espeak,
-        "test": espeak + ["diffusers>=0.30", "pytest", "pytest-xdist>=3.7", "ruff"],
+        "pesq": pesq,
+        "test": espeak
+        + pesq
+        + ["diffusers>=0.30", "pytest", "pytest-xdist>=3.7", "ruff"],
     },
 )

@@ -75,10 +75,14 @@ def pesq_wideband(recording: np.ndarray, resynthesis: np.ndarray, fs: int) -> fl
         fs: Sampling rate of both in Hz.
 
     Returns:
-        MOS-LQO, 1.0 to 4.64; nan if the recording is too short (0.25 s) or no speech is
-        found in it.
+        MOS-LQO, 1.0 to 4.64; nan if the recording is too short (0.25 s), if no speech
+        is found in it, or without the package pesq. That is an extra, as the code of
+        the ITU in it has a licence of its own.
     """
-    from pesq import BufferTooShortError, NoUtterancesError, pesq
+    try:
+        from pesq import BufferTooShortError, NoUtterancesError, pesq
+    except ImportError:
+        return float("nan")
 
     a, b = (
         librosa.resample(x, orig_sr=fs, target_sr=PESQ_FS)

@@ -137,9 +137,9 @@ def test_a_batch_is_as_one_by_one(conditioning):
 
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_inference_is_the_sampler_on_the_plain_network(eta):
-    model = tiny()
+    model = tiny(wave_scale=100.0)  # nothing reaches it, so nothing is clipped
     mel = torch.randn(12, N_MELS, generator=torch.Generator().manual_seed(2))
-    got = model.inference(None, feats=mel, seed=3, num_steps=4, eta=eta)["wav"]
+    got = 100 * model.inference(None, feats=mel, seed=3, num_steps=4, eta=eta)["wav"]
     random = torch.Generator().manual_seed(3)
     expected = sample(
         model.denoiser,
@@ -149,7 +149,8 @@ def test_inference_is_the_sampler_on_the_plain_network(eta):
         eta=eta,
         noise_fn=lambda x: torch.randn(x.shape, generator=random),
     )
-    torch.testing.assert_close(got, expected[0, 0].clamp(-1, 1), atol=1e-5, rtol=1e-5)
+    assert expected.abs().max() < 100
+    torch.testing.assert_close(got, expected[0, 0], atol=1e-4, rtol=1e-4)
 
 
 def test_ancestral_unless_distilled():
