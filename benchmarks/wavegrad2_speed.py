@@ -20,8 +20,9 @@ import torch
 from diffwave_speed import CLOCKS, measure
 
 from espnet_prodiff.integration.memory import keep_freed_memory
+from espnet_prodiff.wavegrad2.blocks import Conv
 from espnet_prodiff.wavegrad2.factors import upsample_factors
-from espnet_prodiff.wavegrad2.network import Conv, WaveGradNetwork
+from espnet_prodiff.wavegrad2.network import WaveGradNetwork
 from espnet_prodiff.wavegrad2.tiling import TiledNetwork
 
 FS, HOP, COND_CHANNELS = 22050, 256, 512

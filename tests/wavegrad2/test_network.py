@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from espnet_prodiff.wavegrad2.blocks import FiLM, UBlock
 from espnet_prodiff.wavegrad2.factors import upsample_factors
-from espnet_prodiff.wavegrad2.network import FiLM, UBlock, WaveGradNetwork
+from espnet_prodiff.wavegrad2.network import WaveGradNetwork
 
 COND = 7
 
@@ -312,3 +313,5 @@ def test_inputs_that_do_not_fit_are_refused():
         network(x_t[..., :59], alpha, cond)
     with pytest.raises(ValueError, match=r"\(B, 7, F\), but .* \(1, 6, 2\)"):
         network(x_t, alpha, cond[:, :6])
+    with pytest.raises(ValueError, match="but they are None"):
+        network(x_t, alpha, None)
