@@ -85,9 +85,6 @@ class WaveGradNetwork(nn.Module):
                 blocks.append(UBlock(out, out, 1, dilations))
             self.up_blocks.append(nn.ModuleList(blocks))
         self.out_proj = Conv(channels[-1], 1, 3)
-        # NOTE: zero at first, orthogonal in the paper. FiLM multiplies, so a network
-        # that has learnt nothing yet would grow the wave from step to step.
-        nn.init.zeros_(self.out_proj.weight)
 
         self.in_proj = Conv(1, in_channels, 5)
         incoming = (in_channels, *reversed(channels[1:]))

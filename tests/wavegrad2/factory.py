@@ -27,7 +27,7 @@ def tiny(**options):
         beta_end=0.5,
     )
     model = WaveGrad2(IDIM, N_MELS, **sizes | options)
-    # Zero-initialised; not more, or what is untrained grows from step to step.
+    # What is untrained must not reach the range where it is clipped.
     torch.nn.init.normal_(model.denoiser.network.out_proj.weight, std=1e-3)
     return model.eval()
 
