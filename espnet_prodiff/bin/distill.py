@@ -35,7 +35,8 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--teacher_num_steps",
         type=int,
-        help="Steps that the teacher is sampled with; default: its own",
+        help="Steps that the teacher is sampled with; default: what --config says, or "
+        "its own",
     )
     parser.add_argument(
         "--distill_from",

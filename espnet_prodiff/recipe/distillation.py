@@ -20,11 +20,12 @@ class Plan:
 
     Attributes:
         teacher_file: Weights of the first teacher.
-        teacher_num_steps: Steps that it is sampled with; None is its own number.
+        teacher_num_steps: Steps that it is sampled with; None is what the config says,
+            or its own number.
         config: Training config of a phase. Beside ESPnet's options it may hold
             ``student``, the options of the network that differ from the teacher's,
-            ``phases``: by a student's steps, what differs in its phase, and
-            ``distill_from``.
+            ``phases``: by a student's steps, what differs in its phase,
+            ``distill_from``, and ``teacher_num_steps`` of the first teacher.
         num_steps: Steps to visit; None halves the teacher's down to an odd number.
         prefix: Students go to ``<prefix>_steps<N>``; None is the teacher's directory.
         model_file: Name of the weights that a student hands on.
@@ -63,8 +64,9 @@ def run_plan(plan: Plan) -> list[Path]:
         FileNotFoundError, ConfigError, ValueError: The plan cannot be carried out.
         RecipeError: A training failed; what it finished is resumed the next time.
     """
-    teacher = Teacher(plan.teacher_file, plan.teacher_num_steps)
     config = read_config(plan.config)
+    configured = config.pop("teacher_num_steps", None)
+    teacher = Teacher(plan.teacher_file, plan.teacher_num_steps or configured)
     own = config.pop("distill_from", "previous")
     source = plan.distill_from or own
     phases = distillation_plan(teacher.num_steps, plan.num_steps, source)

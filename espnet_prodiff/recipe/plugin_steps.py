@@ -4,6 +4,7 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -128,8 +129,10 @@ def evaluate(o: Options) -> None:
         if o.teacher_dumpdir:
             durations = Path(o.teacher_dumpdir) / name / "durations"
             command += ["--durations", str(durations)]
+        # A vocoder's stage 8 resynthesises the recordings.
+        kind = "--resynthesis" if _is_vocoder(o) else "--system"
         for label, s in systems(o).items():
-            command += ["--system", f"{label}={_decoded(s, name)}"]
+            command += [kind, f"{label}={_decoded(s, name)}"]
             command += ["--model", f"{label}={_model(s)}"]
         run_shown([*command, *shlex.split(o.evaluate_args)])
 
@@ -145,14 +148,25 @@ def _model(o: Options) -> str:
     return f"{Path(o.tts_exp) / o.inference_model}" + (f":{n}" if n else "")
 
 
+def _trained_config(o: Options) -> dict[str, Any]:
+    """The config that the training wrote; empty before that."""
+    config = Path(o.tts_exp) / "config.yaml"
+    return yaml.safe_load(config.read_text(encoding="utf-8")) if config.exists() else {}
+
+
+def _is_vocoder(o: Options) -> bool:
+    config = _trained_config(o)
+    given = config.get("tts_conf", {}).get("conditioning", "mel")
+    return config.get("tts") == "diffwave" and given == "mel"
+
+
 def _own_steps(o: Options) -> int:
     """The model's own step count, as far as its configuration tells, or 0."""
-    config = Path(o.tts_exp) / "config.yaml"
-    if not config.exists():
+    options = _trained_config(o)
+    if not options:
         return 0
     from espnet_prodiff.integration.registry import CLASSES, own_num_steps
 
-    options = yaml.safe_load(config.read_text(encoding="utf-8"))
     if options.get("tts") in CLASSES:
         return own_num_steps(options)
     return options["tts_conf"].get("diffusion_steps") or 0  # ESPnet's built-in prodiff

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 import yaml
 from espnet2.bin import pack
 
-from espnet_prodiff.bin import evaluate, tts_inference
+from espnet_prodiff.bin import distill, evaluate, tts_inference
 from espnet_prodiff.integration.checkpoint import load_weights
 from espnet_prodiff.integration.data_checks import DataError
 from espnet_prodiff.integration.files import ConfigError
@@ -194,3 +195,21 @@ def test_a_packed_model_speaks_elsewhere(student, tmp_path, monkeypatch):
     speak = Text2Speech.from_pretrained(str(zipped))
     expected = Text2Speech(model_file=best(student))("a bed", seed=1)
     assert torch.equal(speak("a bed", seed=1)["wav"], expected["wav"])
+
+
+def test_a_chain_begins_with_the_steps_of_its_config(wavegrad2, tmp_path, phases_here):
+    config = tmp_path / "distill.yaml"
+    options = dict(base=str(Path(WAVEGRAD2).resolve()), teacher_num_steps=4)
+    config.write_text(yaml.safe_dump(dict(options, max_epoch=1, ema_decay=0.0)))
+    prefix = tmp_path / "student"
+    distill.main(
+        [
+            *("--teacher_model_file", str(best(wavegrad2)), "--config", str(config)),
+            *("--num_steps", "2", "1", "--output_prefix", str(prefix)),
+        ]
+    )
+    for steps, teacher_steps in ((2, 4), (1, 2)):
+        exp = tmp_path / f"student_steps{steps}"
+        assert read_config(exp)["tts_conf"]["num_steps"] == steps
+        record = yaml.safe_load((exp / "teacher.yaml").read_text())
+        assert record["teacher_num_steps"] == teacher_steps

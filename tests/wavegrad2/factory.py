@@ -8,7 +8,7 @@ N_MELS, HOP, FS, IDIM = 6, 32, 8000, 10
 TEXTS = ([1, 2, 3, 4], [5, 6])
 
 
-def tiny(**options):
+def tiny(odim=N_MELS, **options):
     """A tiny WaveGrad 2 in evaluation mode."""
     torch.manual_seed(0)
     sizes = dict(
@@ -26,7 +26,7 @@ def tiny(**options):
         beta_start=1e-3,
         beta_end=0.5,
     )
-    model = WaveGrad2(IDIM, N_MELS, **sizes | options)
+    model = WaveGrad2(IDIM, odim, **sizes | options)
     # What is untrained must not reach the range where it is clipped.
     torch.nn.init.normal_(model.denoiser.network.out_proj.weight, std=1e-3)
     return model.eval()

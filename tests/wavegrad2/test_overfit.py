@@ -1,0 +1,77 @@
+"""One utterance, learnt by heart: text in, its wave out."""
+
+import torch
+from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+
+from tests.wavegrad2.factory import FS, HOP, IDIM, tiny
+
+N_MELS = 20
+DURATIONS = torch.tensor([10, 14, 12, 5])
+TONES = (500.0, 1500.0, 900.0, 0.0)  # Hz; the end is silent
+
+
+def utterance():
+    """A tone for each token, with a harmonic, and the noise floor of a recording."""
+    samples = int(DURATIONS.sum() - 1) * HOP + 5
+    hertz = torch.tensor(TONES).repeat_interleave(DURATIONS).repeat_interleave(HOP)
+    phase = 2 * torch.pi * hertz[:samples].cumsum(0) / FS
+    tone = 0.2 * phase.sin() + 0.05 * (2 * phase).sin()
+    return tone + 0.003 * torch.randn(samples)
+
+
+def test_one_utterance_is_learnt_by_heart():
+    torch.manual_seed(1)
+    features = LogMelFbank(fs=FS, n_fft=128, hop_length=HOP, n_mels=N_MELS)
+    speech = utterance()
+    model = tiny(
+        odim=N_MELS,
+        embed_dim=16,
+        encoder_channels=16,
+        encoder_dropout=0.0,
+        zoneout=0.0,
+        predictor_dropout=0.0,
+        decoder_channels=(24, 24, 24, 16, 16),
+        decoder_pre_channels=24,
+        decoder_in_channels=8,
+        window_frames=20,
+        diffusion_steps=100,
+        beta_start=1e-4,
+        beta_end=0.15,
+        prediction_type="v",
+        loss="l2",
+        wave_scale=7.0,
+        mel_loss_weight=1.0,
+    ).train()
+    mel = features(speech[None])[0]
+    text = torch.tensor([1, 2, 3])
+
+    def repeated(row, num=6):
+        return row.expand(num, *row.shape)
+
+    data = dict(text=text, feats=mel[0], speech=speech, durations=DURATIONS)
+    batch = {name: repeated(row) for name, row in data.items()}
+    batch |= {f"{k}_lengths": torch.full((6,), len(row)) for k, row in data.items()}
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, UPDATES)
+    for _ in range(UPDATES):
+        loss, stats, _ = model(**batch)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    model.eval()
+    made = model.inference(text, num_steps=10, seed=0)
+    print(stats, made["duration"])
+    assert torch.equal(made["duration"], DURATIONS)
+    found = features(made["wav"][None])[0]
+    frames = slice(1, mel.shape[1] - 2)
+    error = (found[:, frames] - mel[:, frames]).abs().mean()
+    silence = features(0.003 * torch.randn(1, len(speech)))[0]
+    print(error, (silence[:, frames] - mel[:, frames]).abs().mean())
+    loudest = found[0, frames].argmax(1) == mel[0, frames].argmax(1)
+    print(loudest.float().mean())
+
+
+UPDATES = 250
+assert IDIM
