@@ -1,8 +1,7 @@
 """WaveGrad 2's decoder along time in overlapping tiles: bounded memory at any length.
 
 A tile is evaluated with ``halo`` frames on either side that are thrown away: what its
-own samples depend on. With the default tile the halo costs a tenth of the time, about
-what a tile saves by staying in the cache.
+own samples depend on. With the default tile the halo costs a tenth of the time.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from espnet_prodiff.wavegrad2.network import PreparedCond, WaveGradNetwork
 
-TILE_SAMPLES = {"cpu": 32768, "other": 262144}  # measured, see benchmarks/
+TILE_SAMPLES = {"cpu": 32768, "other": 262144}  # "cpu" is measured
 
 
 class TiledNetwork(nn.Module):
