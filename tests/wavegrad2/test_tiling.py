@@ -73,6 +73,23 @@ def test_tiles_of_real_hops(factors):
     )
 
 
+@pytest.mark.parametrize("frames, tile", [(97, 30), (145, None)])
+def test_threads_share_a_wave(frames, tile):
+    network = make_network(factors=(4, 4, 4, 2, 2))
+    assert frames // (8 * network.halo) == (2 if frames == 97 else 3)
+    x_t, alpha, cond = inputs(frames, batch=1, hop=256)
+    whole = network(x_t, alpha, cond)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        tiled = TiledNetwork(network, tile)(x_t, alpha, cond)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+    assert not tiled.requires_grad
+    torch.testing.assert_close(tiled, whole, rtol=0, atol=1e-12)
+
+
 def test_float32_is_the_whole_to_1e_5():
     torch.manual_seed(0)
     network = WaveGradNetwork(
