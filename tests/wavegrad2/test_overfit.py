@@ -3,9 +3,9 @@
 import torch
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
-from tests.wavegrad2.factory import FS, HOP, IDIM, tiny
+from tests.wavegrad2.factory import FS, HOP, tiny
 
-N_MELS = 20
+N_MELS, UPDATES = 20, 600
 DURATIONS = torch.tensor([10, 14, 12, 5])
 TONES = (500.0, 1500.0, 900.0, 0.0)  # Hz; the end is silent
 
@@ -45,33 +45,28 @@ def test_one_utterance_is_learnt_by_heart():
     mel = features(speech[None])[0]
     text = torch.tensor([1, 2, 3])
 
-    def repeated(row, num=6):
+    def repeated(row, num=4):
         return row.expand(num, *row.shape)
 
     data = dict(text=text, feats=mel[0], speech=speech, durations=DURATIONS)
     batch = {name: repeated(row) for name, row in data.items()}
-    batch |= {f"{k}_lengths": torch.full((6,), len(row)) for k, row in data.items()}
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    batch |= {f"{k}_lengths": torch.full((4,), len(row)) for k, row in data.items()}
+    optimizer = torch.optim.Adam(model.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, UPDATES)
     for _ in range(UPDATES):
-        loss, stats, _ = model(**batch)
+        loss, _, _ = model(**batch)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
     model.eval()
-    made = model.inference(text, num_steps=10, seed=0)
-    print(stats, made["duration"])
-    assert torch.equal(made["duration"], DURATIONS)
-    found = features(made["wav"][None])[0]
-    frames = slice(1, mel.shape[1] - 2)
-    error = (found[:, frames] - mel[:, frames]).abs().mean()
-    silence = features(0.003 * torch.randn(1, len(speech)))[0]
-    print(error, (silence[:, frames] - mel[:, frames]).abs().mean())
-    loudest = found[0, frames].argmax(1) == mel[0, frames].argmax(1)
-    print(loudest.float().mean())
-
-
-UPDATES = 250
-assert IDIM
+    made = model.inference(text, num_steps=20, seed=0)
+    assert (made["duration"] - DURATIONS).abs().max() <= 1
+    truth, found = mel[0], features(made["wav"][None])[0][0, : mel.shape[1]]
+    frames = len(truth) - int(DURATIONS[-1])
+    heard = truth[:frames] > truth.max() - 1.5  # within 30 dB of the loudest
+    error = (found - truth)[:frames][heard].abs().mean()
+    assert error < 0.2  # 4 dB
+    loudest = (found.argmax(1) - truth.argmax(1))[:frames].abs() <= 1
+    assert loudest.float().mean() > 0.9
