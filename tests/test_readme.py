@@ -30,11 +30,17 @@ def test_files_exist():
 
 
 def test_options_exist():
-    from espnet_prodiff.bin import distill, generate, tts_inference, tts_train
+    from espnet_prodiff.bin import (
+        distill,
+        evaluate,
+        generate,
+        tts_inference,
+        tts_train,
+    )
     from espnet_prodiff.recipe.options import Options
 
     known = set(vars(Options).get("__dataclass_fields__", {}))
-    for module in (distill, tts_inference, tts_train):
+    for module in (distill, evaluate, tts_inference, tts_train):
         known |= {action.dest for action in module.get_parser()._actions}
     for action in generate.get_parser()._actions:
         for use in (getattr(action, "choices", None) or {}).values():

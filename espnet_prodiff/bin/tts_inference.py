@@ -51,7 +51,8 @@ def get_parser() -> argparse.ArgumentParser:
         "--schedule",
         type=str_or_none,
         default=None,
-        help="Of a DiffWave, instead of num_steps: base6, large6 or a list of betas",
+        help="Of models of waves, instead of num_steps: base6, large6, wavegrad1000, "
+        "wavegrad50, wavegrad25 or a list of betas or times",
     )
     group.add_argument(
         "--eta",

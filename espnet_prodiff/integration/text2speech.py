@@ -102,7 +102,7 @@ class Text2Speech(ESPnetText2Speech):
             always_fix_seed: Whether such calls repeat the same noise.
             prefer_normalized_feats: Give the vocoder normalised mels.
             num_steps: Sampling steps; by default those the model was trained for.
-            schedule: Of a DiffWave, steps at other places: see
+            schedule: Of models of waves, steps at other places: see
                 ``layers.sampling_schedules.resolve``.
             eta: 0 deterministic, 1 ancestral sampling; by default the model's own.
             solver: "ddim" or "dpmsolver++".
