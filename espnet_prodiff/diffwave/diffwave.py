@@ -124,16 +124,6 @@ class DiffWave(OwnCheckpoint, Editing):
         # Progressive distillation replaces this; the model knows no teacher.
         self.objective: Callable[..., Tensor] = objective_of(loss, prediction_type)
 
-    @property
-    def require_raw_speech(self) -> bool:
-        """ESPnet passes the wave beside the mel."""
-        return True
-
-    @property
-    def require_vocoder(self) -> bool:
-        """What comes out is a wave already."""
-        return False
-
     def forward(
         self,
         text: Tensor,

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
 
 from espnet_prodiff.diffwave.tiling import TiledNetwork
@@ -12,7 +11,7 @@ from espnet_prodiff.layers.padding import UtteranceNoise
 from espnet_prodiff.layers.wave_sampling import WaveSampling
 
 
-class Generation(WaveSampling, AbsTTS):
+class Generation(WaveSampling):
     """The half of DiffWave that makes waves."""
 
     tiled_network = TiledNetwork

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor, nn
 
 from espnet_prodiff.diffusion import Denoiser, Prediction, sample
@@ -42,14 +43,24 @@ class ClippedDenoiser(Denoiser):
         return Prediction(clipped, eps + alpha / sigma * (x_0 - clipped))
 
 
-class WaveSampling:
-    """The half of a model of waves that denoises."""
+class WaveSampling(AbsTTS):
+    """What an ESPnet model of waves has in common with another: how it denoises."""
 
     denoiser: Denoiser
     tiled_network: type[nn.Module]  # evaluates the network in bounded memory
     num_steps: int
     is_student: bool
     wave_scale: float
+
+    @property
+    def require_raw_speech(self) -> bool:
+        """ESPnet passes the wave beside the mel."""
+        return True
+
+    @property
+    def require_vocoder(self) -> bool:
+        """What comes out is a wave already."""
+        return False
 
     @property
     def default_eta(self) -> float:

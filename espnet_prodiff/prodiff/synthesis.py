@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from espnet_prodiff.diffusion import Denoiser, sample
+from espnet_prodiff.layers.durations import frames_of
 from espnet_prodiff.layers.padding import UtteranceNoise, append_eos, length_mask
 from espnet_prodiff.prodiff.text_side import TextSide
 
@@ -103,7 +104,7 @@ class Synthesis(TextSide):
             lids=None if lids is None else torch.stack(list(lids)),
         )
         forced = use_teacher_forcing
-        frames = self.frames_of(encoded, alpha)
+        frames = frames_of(encoded.log_duration, lengths, alpha)
         frames = _pad(durations).long() if forced and durations else frames
         pitch = _pad(pitch) if forced and pitch else encoded.pitch
         energy = _pad(energy) if forced and energy else encoded.energy

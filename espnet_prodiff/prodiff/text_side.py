@@ -98,14 +98,6 @@ class TextSide(FastSpeech2):
         hidden = hidden + self.pitch_embed(pitch.transpose(1, 2)).transpose(1, 2)
         return self.length_regulator(hidden, durations).transpose(1, 2)
 
-    def frames_of(self, text: TextHidden, alpha: float) -> Tensor:
-        """Predicted frames of each token, (B, N); ``alpha`` > 1 speaks more slowly."""
-        frames = torch.exp(text.log_duration) - self.duration_predictor.offset
-        frames = torch.round(torch.round(frames).clamp(min=0) * alpha).long()
-        valid = text.mask.squeeze(1).long()
-        # An utterance predicted to be empty gets one frame a token instead.
-        return torch.where((frames * valid).sum(1, keepdim=True) > 0, frames, 1) * valid
-
     def _encode_tokens(self, tokens: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
         """(B, N) -> (B, N, adim)."""
         legacy = isinstance(self.encoder, ConformerEncoder) and any(

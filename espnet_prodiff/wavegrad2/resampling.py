@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from espnet_prodiff.layers.durations import valid_tokens
 from espnet_prodiff.wavegrad2.text_side import reverse_utterances
 
 MIN_RANGE = 1e-2  # frames: a range may shrink, but is divided by
@@ -90,7 +91,7 @@ class _Predictor(nn.Module):
             backward = behind(reverse_utterances(inputs, lengths))[0]
             backward = reverse_utterances(backward, lengths)
             inputs = self.dropout(torch.cat([ahead(inputs)[0], backward], dim=-1))
-        return self.projection(inputs).squeeze(-1) * _valid(lengths, inputs)
+        return self.projection(inputs).squeeze(-1) * valid_tokens(lengths, inputs)
 
 
 def gaussian_upsampling(
@@ -127,27 +128,3 @@ def gaussian_upsampling(
     weights = log_densities.masked_fill(silent, lowest).softmax(dim=2)
     weights = weights.masked_fill(silent, 0.0)
     return weights, torch.bmm(weights.to(hidden.dtype), hidden)
-
-
-def frames_of(log_durations: Tensor, lengths: Tensor, alpha: float = 1.0) -> Tensor:
-    """Round predicted durations to frames.
-
-    Args:
-        log_durations: log(frames + 1), (B, N).
-        lengths: Tokens of each utterance, (B,).
-        alpha: Factor on the durations; above 1 speaks more slowly.
-
-    Returns:
-        Frames of each token, (B, N), integers, 0 in the padding.
-    """
-    frames = torch.exp(log_durations) - 1
-    frames = torch.round(torch.round(frames).clamp(min=0) * alpha).long()
-    valid = _valid(lengths, frames)
-    # An utterance predicted to be empty gets one frame a token instead.
-    return torch.where((frames * valid).sum(1, keepdim=True) > 0, frames, 1) * valid
-
-
-def _valid(lengths: Tensor, like: Tensor) -> Tensor:
-    """(B,) -> (B, N), true where ``like``, (B, N, ...), has tokens."""
-    positions = torch.arange(like.shape[1], device=like.device)
-    return positions < lengths.to(like.device)[:, None]

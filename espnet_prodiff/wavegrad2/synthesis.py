@@ -4,21 +4,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
 
+from espnet_prodiff.layers.durations import frames_of
 from espnet_prodiff.layers.padding import UtteranceNoise, append_eos
 from espnet_prodiff.layers.wave_sampling import WaveSampling
-from espnet_prodiff.wavegrad2.resampling import (
-    Resampling,
-    frames_of,
-    gaussian_upsampling,
-)
+from espnet_prodiff.wavegrad2.resampling import Resampling, gaussian_upsampling
 from espnet_prodiff.wavegrad2.text_side import TextSide
 from espnet_prodiff.wavegrad2.tiling import TiledNetwork
 
 
-class Synthesis(WaveSampling, AbsTTS):
+class Synthesis(WaveSampling):
     """The half of WaveGrad 2 that speaks."""
 
     tiled_network = TiledNetwork

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from espnet_prodiff.layers.durations import valid_tokens
+
 SPK_EMBED_INTEGRATION_TYPES = ("add", "concat")
 
 
@@ -108,8 +110,7 @@ class TextSide(nn.Module):
         Raises:
             ValueError: If an input that the model was built for is missing.
         """
-        positions = torch.arange(tokens.shape[1], device=tokens.device)
-        mask = positions < lengths.to(tokens.device)[:, None]
+        mask = valid_tokens(lengths, tokens)
         hidden = self._convolve(self.embed(tokens) * mask.unsqueeze(-1), mask)
         hidden = self.lstm(hidden, lengths)
         return self._add_identity(hidden, spembs, sids, lids) * mask.unsqueeze(-1)

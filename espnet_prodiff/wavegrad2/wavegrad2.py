@@ -183,16 +183,6 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
             loss, prediction_type, times="continuous"
         )
 
-    @property
-    def require_raw_speech(self) -> bool:
-        """ESPnet passes the wave beside the mel."""
-        return True
-
-    @property
-    def require_vocoder(self) -> bool:
-        """What comes out is a wave already."""
-        return False
-
     def forward(
         self,
         text: Tensor,

@@ -1,14 +1,10 @@
-from types import SimpleNamespace
-
 import pytest
 import torch
 from espnet.nets.pytorch_backend.fastspeech.length_regulator import LengthRegulator
 
-from espnet_prodiff.prodiff.text_side import TextSide as ProDiffTextSide
 from espnet_prodiff.wavegrad2.resampling import (
     MIN_RANGE,
     Resampling,
-    frames_of,
     gaussian_upsampling,
 )
 
@@ -167,33 +163,6 @@ def test_far_outside_an_utterance_the_values_are_finite():
     upsampled.sum().backward()
     torch.testing.assert_close(weights.sum(dim=2), torch.ones(2, 3))
     assert upsampled.isfinite().all() and sigma.grad.isfinite().all()
-
-
-@pytest.mark.parametrize("alpha", [0.3, 0.5, 1.0, 1.3, 2.0])
-def test_frames_are_rounded_as_prodiff_rounds_them(alpha):
-    generator = torch.Generator().manual_seed(2)
-    log_durations = 2 * torch.randn(4, 6, generator=generator)
-    log_durations[2] = -3.0  # predicted to be empty
-    lengths = torch.tensor([6, 2, 4, 1])
-    mask = (torch.arange(6) < lengths[:, None]).float().unsqueeze(1)
-    frames = frames_of(log_durations, lengths, alpha)
-    expected = ProDiffTextSide.frames_of(
-        SimpleNamespace(duration_predictor=SimpleNamespace(offset=1.0)),
-        SimpleNamespace(log_duration=log_durations, mask=mask),
-        alpha,
-    )
-    assert frames.dtype == torch.long and torch.equal(frames, expected)
-
-
-def test_frames_by_hand():
-    log_durations = torch.log1p(torch.tensor([[3.4, 1.0, 0.2, 9.0], [0.4, 0, 0.3, 8]]))
-    lengths = torch.tensor([3, 3])
-    # the second utterance would be empty: a frame a token, none in the padding
-    assert frames_of(log_durations, lengths).tolist() == [[3, 1, 0, 0], [1, 1, 1, 0]]
-    slow = frames_of(log_durations, lengths, alpha=1.5)
-    assert slow.tolist() == [[4, 2, 0, 0], [1, 1, 1, 0]]  # half to even: 4.5 -> 4
-    fast = frames_of(log_durations, lengths, alpha=0.3)
-    assert fast.tolist() == [[1, 0, 0, 0], [1, 1, 1, 0]]
 
 
 def make_resampling():

@@ -1,0 +1,28 @@
+"""From predicted durations to frames."""
+
+import torch
+from torch import Tensor
+
+
+def frames_of(log_durations: Tensor, lengths: Tensor, alpha: float = 1.0) -> Tensor:
+    """Round predicted durations to frames, as ESPnet's FastSpeech2 does.
+
+    Args:
+        log_durations: log(frames + 1), (B, N).
+        lengths: Tokens of each utterance, (B,).
+        alpha: Factor on the durations; above 1 speaks more slowly.
+
+    Returns:
+        Frames of each token, (B, N), integers, 0 in the padding.
+    """
+    frames = torch.exp(log_durations) - 1
+    frames = torch.round(torch.round(frames).clamp(min=0) * alpha).long()
+    valid = valid_tokens(lengths, frames)
+    # An utterance predicted to be empty gets one frame a token instead.
+    return torch.where((frames * valid).sum(1, keepdim=True) > 0, frames, 1) * valid
+
+
+def valid_tokens(lengths: Tensor, like: Tensor) -> Tensor:
+    """(B,) -> (B, N), true where ``like``, (B, N, ...), has tokens."""
+    positions = torch.arange(like.shape[1], device=like.device)
+    return positions < lengths.to(like.device)[:, None]
