@@ -242,6 +242,11 @@ def test_configs_of_every_size_build(corpus, tmp_path):
         "conf/mini/train_diffwave.yaml",
         "conf/distill_diffwave.yaml",
         "conf/mini/distill_diffwave.yaml",
+        "conf/train_wavegrad2.yaml",
+        "conf/train_wavegrad2_large.yaml",
+        "conf/mini/train_wavegrad2.yaml",
+        "conf/distill_wavegrad2.yaml",
+        "conf/mini/distill_wavegrad2.yaml",
         "conf/distill_prodiff_half.yaml",
         "conf/train_prodiff_continuous.yaml",
     ):
