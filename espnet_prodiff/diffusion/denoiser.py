@@ -78,7 +78,9 @@ class Denoiser(nn.Module):
             "alpha": lambda: self.schedule.alpha(t),
             "log_snr": lambda: self.schedule.log_snr(t),
         }[self.noise_cond]()
-        output = self.network(x_t, told.to(x_t.dtype), cond, mask)
+        # In half precision neighbouring times and alphas would be the same number.
+        wide = torch.promote_types(x_t.dtype, torch.float32)
+        output = self.network(x_t, told.to(wide), cond, mask)
         prediction = to_prediction(
             output, x_t, self.prediction_type, alpha=alpha, sigma=sigma
         )

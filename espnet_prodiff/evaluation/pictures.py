@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from espnet_prodiff.evaluation.audio_scores import decoded_wav
 from espnet_prodiff.evaluation.evaluation_set import EvaluationSet
 from espnet_prodiff.evaluation.figures import MelAxes
 from espnet_prodiff.evaluation.files import (
@@ -92,7 +93,7 @@ def draw_decoded_mels(
 ) -> list[Path]:
     """Draw the recording and each system's mel, with its own durations.
 
-    Systems without ``denorm/feats.scp`` are left out.
+    Of systems without ``denorm/feats.scp``, models of waves, it is that of the wave.
     """
     scale = MelAxes.of_feats_extract(feats_extract)
     tables = {}
@@ -105,7 +106,13 @@ def draw_decoded_mels(
         speech = read_audio(data.recordings[utt], utt, data.fs)
         mel = feats_extract(torch.from_numpy(speech).float()[None])[0][0]
         mels = {"recording": mel.cpu().numpy()}
-        for name, table in tables.items():
+        for name, directory in systems.items():
+            if name not in tables:
+                wav = read_audio(decoded_wav(directory, utt), utt, data.fs)
+                mel = feats_extract(torch.from_numpy(wav).float()[None])[0][0]
+                mels[name] = mel.cpu().numpy()
+                continue
+            table = tables[name]
             if utt not in table or not Path(table[utt]).is_file():
                 raise EvaluationError(
                     f"System {name!r}: no features of utterance {utt} in "

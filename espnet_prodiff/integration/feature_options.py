@@ -28,6 +28,12 @@ def enter_feature_options(args: argparse.Namespace) -> None:
             f"them (feats_extract: fbank, no odim), but feats_extract is "
             f"{args.feats_extract} and odim is {args.odim}"
         )
+    for part in ("pitch", "energy"):
+        if getattr(args, f"{part}_extract", None) is not None:
+            raise ConfigError(
+                f"tts: {args.tts} takes no {part}, but {part}_extract is "
+                f"{getattr(args, f'{part}_extract')}: leave it out"
+            )
     features = LogMelFbank(**args.feats_extract_conf or {})
     values = {"hop_length": features.hop_length, "sampling_rate": features.fs}
     for name, value in values.items():

@@ -27,7 +27,7 @@ def own_num_steps(config: dict[str, Any]) -> int:
         config: Of its training.
     """
     conf = config.get("tts_conf") or {}
-    if conf.get("num_steps"):
+    if conf.get("num_steps") is not None:
         return conf["num_steps"]
     our_class = CLASSES[config["tts"]]
     total = num_train_steps(config)

@@ -62,6 +62,7 @@ class Teacher:
                 f"the teacher {model_file} can be sampled in 1 to {total} steps, but "
                 f"teacher_num_steps is {self.num_steps}"
             )
+        self.is_student = conf.get("num_steps") is not None
         self._tts: AbsTTS | None = None
 
     def record(self) -> dict[str, Any]:
@@ -115,6 +116,11 @@ class DistillationObjective:
     ) -> None:
         _require("distill_method", method, DISTILL_METHODS)
         _require("distill_distance", distance, DISTANCES)
+        if distance == "l1_ssim" and not student.require_vocoder:
+            raise ValueError(
+                "distill_distance l1_ssim is for mels: take l1 or l2 for a model of "
+                "waves"
+            )
         _require("distill_weight", weight, LOSS_WEIGHTS)
         _require("distill_times", times, GRID_TIMES)
         self.teacher = teacher
@@ -149,9 +155,10 @@ class DistillationObjective:
         if not self.shares_conditioning:
             with torch.no_grad():
                 _, teacher_cond = teacher.condition(**batch)
+        sampled = getattr(teacher, "sampled_denoiser", lambda: teacher.denoiser)
         return self.loss(
             denoiser,
-            teacher.denoiser,
+            sampled(),
             x_0,
             cond=cond,
             mask=mask,

@@ -141,6 +141,12 @@ class Text2Speech(ESPnetText2Speech):
                     "normalises mels itself, with the statistics of its own training"
                 )
 
+        elif vocoder_file not in (None, "none"):
+            raise VocoderError(
+                f"vocoder {vocoder_file} has nothing to do: {type(self.tts).__name__} "
+                "makes waves itself; leave it out"
+            )
+
         conf: dict[str, Any] = {"use_teacher_forcing": use_teacher_forcing}
         if isinstance(self.tts, Tacotron2 | Transformer):
             conf |= {"threshold": threshold}

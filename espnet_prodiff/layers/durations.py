@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+MAX_FRAMES = 10_000  # of a token, some two minutes
+
 
 def frames_of(log_durations: Tensor, lengths: Tensor, alpha: float = 1.0) -> Tensor:
     """Round predicted durations to frames, as ESPnet's FastSpeech2 does.
@@ -14,10 +16,20 @@ def frames_of(log_durations: Tensor, lengths: Tensor, alpha: float = 1.0) -> Ten
 
     Returns:
         Frames of each token, (B, N), integers, 0 in the padding.
+
+    Raises:
+        ValueError: If a token would last for more than ``MAX_FRAMES``, or NaN.
     """
     frames = torch.exp(log_durations) - 1
-    frames = torch.round(torch.round(frames).clamp(min=0) * alpha).long()
+    frames = torch.round(torch.round(frames).clamp(min=0) * alpha)
     valid = valid_tokens(lengths, frames)
+    if not (frames.masked_fill(~valid, 0) <= MAX_FRAMES).all():
+        raise ValueError(
+            f"with alpha {alpha} a token would last for {frames.max():.3g} frames, "
+            f"expected at most {MAX_FRAMES}: take a smaller alpha (at 1, the model has "
+            "not learnt to predict durations)"
+        )
+    frames = frames.long()
     # An utterance predicted to be empty gets one frame a token instead.
     return torch.where((frames * valid).sum(1, keepdim=True) > 0, frames, 1) * valid
 

@@ -106,6 +106,10 @@ def times_from_betas(betas: Sequence[float], schedule: NoiseSchedule) -> Tensor:
     """
     total = schedule.num_train_steps
     betas = list(betas)
+    if betas != sorted(betas):
+        raise ValueError(
+            f"betas must not decrease, the least noisy step comes first: {betas}"
+        )
     alphas = (1 - torch.tensor(betas, dtype=torch.float64)).cumprod(0).sqrt()
     cleanest, noisiest = float(schedule.alpha(1)), float(schedule.alpha(total))
     # The training's own betas are the very ends: rounding must not put them outside.

@@ -88,6 +88,21 @@ class WaveSampling(AbsTTS):
             )
         return resolve(schedule, self.denoiser.schedule)
 
+    def sampled_denoiser(self, network: nn.Module | None = None) -> ClippedDenoiser:
+        """The denoiser as it is sampled, which is also what a student learns from.
+
+        Args:
+            network: Takes the place of its own.
+        """
+        ours = self.denoiser
+        return ClippedDenoiser(
+            ours.network if network is None else network,
+            ours.schedule,
+            ours.prediction_type,
+            ours.noise_cond,
+            limit=self.wave_scale,
+        )
+
     @torch.no_grad()
     def denoise_wave(
         self,
@@ -100,15 +115,7 @@ class WaveSampling(AbsTTS):
         callback: Callable[[dict[str, Any]], None] | None = None,
     ) -> Tensor:
         """Samples (T_wav,) in [-1, 1] out of x_t (1, 1, T_wav) at the first time."""
-        ours = self.denoiser
-        tiled = self.tiled_network(ours.network)
-        denoiser = ClippedDenoiser(
-            tiled,
-            ours.schedule,
-            ours.prediction_type,
-            ours.noise_cond,
-            limit=self.wave_scale,
-        )
+        denoiser = self.sampled_denoiser(self.tiled_network(self.denoiser.network))
         if eta is None:
             eta = 0.0 if solver != "ddim" else self.default_eta
         x_0 = sample(

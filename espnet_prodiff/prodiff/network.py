@@ -28,7 +28,8 @@ class StepEmbedding(nn.Module):
     def forward(self, noise_cond: Tensor) -> Tensor:
         """Embed (B,) -> (B, channels)."""
         angles = noise_cond[:, None] * self.frequencies
-        return self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1))
+        sinusoids = torch.cat([angles.sin(), angles.cos()], dim=1)
+        return self.mlp(sinusoids.to(self.mlp[0].weight.dtype))
 
 
 class ResidualLayer(nn.Module):

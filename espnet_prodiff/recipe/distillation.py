@@ -20,8 +20,8 @@ class Plan:
 
     Attributes:
         teacher_file: Weights of the first teacher.
-        teacher_num_steps: Steps that it is sampled with; None is what the config says,
-            or its own number.
+        teacher_num_steps: Steps that it is sampled with; None is what the config says
+            of teachers that are no students, or its own number.
         config: Training config of a phase. Beside ESPnet's options it may hold
             ``student``, the options of the network that differ from the teacher's,
             ``phases``: by a student's steps, what differs in its phase,
@@ -66,7 +66,9 @@ def run_plan(plan: Plan) -> list[Path]:
     """
     config = read_config(plan.config)
     configured = config.pop("teacher_num_steps", None)
-    teacher = Teacher(plan.teacher_file, plan.teacher_num_steps or configured)
+    teacher = Teacher(plan.teacher_file, plan.teacher_num_steps)
+    if configured and not plan.teacher_num_steps and not teacher.is_student:
+        teacher = Teacher(plan.teacher_file, configured)
     own = config.pop("distill_from", "previous")
     source = plan.distill_from or own
     phases = distillation_plan(teacher.num_steps, plan.num_steps, source)

@@ -102,13 +102,23 @@ def systems(o: Options) -> dict[str, Options]:
     own = _own_steps(o)
     label = "teacher" if steps(o) else "model"
     found = {f"{label}, {_count(own)}" if own else label: alone}
-    for n in steps(o):
+    for n in dict.fromkeys([*_first_steps(o), *steps(o)]):
         if n != own:
             found[f"teacher, {_count(n)}"] = naming.at_steps(alone, n, o.tts_exp)
     name = f"student {o.distill_tag}".strip()
     for n in steps(o):
         found[f"{name}, {_count(n)}"] = naming.at_steps(alone, n, student(o, n))
     return found
+
+
+def _first_steps(o: Options) -> list[int]:
+    """Steps that the first teacher is sampled with, where the config says so."""
+    if not steps(o) or not Path(o.distill_config).is_file():
+        return []  # stage 7 will say so
+    from espnet_prodiff.integration.base_config import read_config
+
+    given = read_config(Path(o.distill_config)).get("teacher_num_steps")
+    return [given] if given else []
 
 
 def last_student(o: Options) -> Options:
@@ -143,7 +153,7 @@ def _decoded(o: Options, name: str) -> Path:
 
 def _model(o: Options) -> str:
     """The model file and, as far as it is known, its number of steps."""
-    given = re.findall(r"--num_steps (\d+)", o.inference_args)
+    given = re.findall(r"--num_steps[ =](\d+)", o.inference_args)
     n = given[-1] if given else _own_steps(o)
     return f"{Path(o.tts_exp) / o.inference_model}" + (f":{n}" if n else "")
 

@@ -90,7 +90,8 @@ class FiLM(nn.Module):
         Returns:
             scale and shift, (B, out_channels, L) each; 0 where the mask is.
         """
-        features = activate(self.conv(hidden)) + self.embed(alpha)[..., None]
+        features = activate(self.conv(hidden))
+        features = features + self.embed(alpha)[..., None].to(features.dtype)
         features = self.out(masked(features, mask))
         scale, shift = masked(features, mask).chunk(2, dim=1)
         return scale, shift

@@ -13,6 +13,8 @@ from espnet_prodiff.wavegrad2.resampling import Resampling, gaussian_upsampling
 from espnet_prodiff.wavegrad2.text_side import TextSide
 from espnet_prodiff.wavegrad2.tiling import TiledNetwork
 
+PART = 1024  # frames that are upsampled at once: their weights are (frames, tokens)
+
 
 class Synthesis(WaveSampling):
     """The half of WaveGrad 2 that speaks."""
@@ -43,7 +45,7 @@ class Synthesis(WaveSampling):
         seed: int | None = None,
         callback: Callable[[dict[str, Any]], None] | None = None,
     ) -> dict[str, Tensor]:
-        """Speak one utterance, of any length in the memory of a tile.
+        """Speak one utterance; the decoder's work needs the memory of a tile only.
 
         Args:
             text: Token ids, (N,).
@@ -81,13 +83,8 @@ class Synthesis(WaveSampling):
         tokens, lengths = append_eos(text[None], lengths, self.eos)
         identity = (x if x is None else x[None] for x in (spembs, sids, lids))
         hidden = self.text_side(tokens, lengths, *identity)
-        if use_teacher_forcing and durations is not None:
-            if len(durations) != len(text) + 1:
-                raise ValueError(
-                    f"{len(durations)} durations were given, expected {len(text) + 1}: "
-                    f"one for each of the {len(text)} tokens and one for eos"
-                )
-            frames = durations[None].long()
+        if use_teacher_forcing:
+            frames = self._given_frames(durations, len(text) + 1)[None]
         else:
             log_durations = self.resampling.log_durations(hidden, lengths)
             frames = frames_of(log_durations, lengths, alpha)
@@ -95,8 +92,9 @@ class Synthesis(WaveSampling):
         if num_frames < 1:
             raise ValueError("the durations are all 0: there is nothing to say")
         sigma = self.resampling.ranges(hidden, frames, lengths)
-        positions = torch.arange(num_frames, device=text.device)
-        _, cond = gaussian_upsampling(hidden, frames, sigma, positions)
+        positions = torch.arange(num_frames, device=text.device).split(PART)
+        parts = [gaussian_upsampling(hidden, frames, sigma, p)[1] for p in positions]
+        cond = torch.cat(parts, dim=1)
 
         samples = num_frames * self.hop_length
         noise = UtteranceNoise([samples], seed, temperature)
@@ -104,6 +102,27 @@ class Synthesis(WaveSampling):
         cond = cond.transpose(1, 2)
         wav = self.denoise_wave(x_T, times, cond, noise, eta, solver, callback)
         return {"wav": wav, "duration": frames[0]}
+
+    @staticmethod
+    def _given_frames(durations: Tensor | None, num: int) -> Tensor:
+        """Durations of teacher forcing, (num,).
+
+        Raises:
+            ValueError: If they are missing, too few or many, negative or NaN.
+        """
+        if durations is None:
+            raise ValueError(
+                "use_teacher_forcing takes the durations of the recording, but none "
+                f"came: pass {num} durations (frames of each token and of eos)"
+            )
+        if len(durations) != num:
+            raise ValueError(
+                f"{len(durations)} durations were given, expected {num}: one for each "
+                f"of the {num - 1} tokens and one for eos"
+            )
+        if not (durations >= 0).all():
+            raise ValueError(f"durations must be 0 or more: {durations.tolist()}")
+        return durations.long()
 
     def inference_batch(
         self, texts: Sequence[Tensor], **options: Any

@@ -210,7 +210,7 @@ class ZoneOutBiLSTM(nn.Module):
         keep = gates.new_full((num_tokens, 2, 2, batch, channels), self.zoneout)
         if self.training:
             keep = torch.bernoulli(keep)
-        weight = self.weight_hh.transpose(1, 2)
+        weight = self.weight_hh.transpose(1, 2).to(gates.dtype)  # once, under AMP
         states = []
         # unbind, as the gradient of an index is a whole tensor of zeros for each token
         for step, (keep_hidden, keep_cell) in zip(

@@ -71,7 +71,7 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
         mel_loss_weight: Weight of the multi-task loss, the L1 of the mel as a linear
             layer reads it from the upsampled frames; 0: off (paper, ablation).
         specaug_conf: Options of ESPnet's SpecAug, applied to the upsampled frames in
-            training; None: off (paper, ablation).
+            training, without its time warp; None: off (paper, ablation).
         spks: Number of speaker ids.
         langs: Number of language ids.
         spk_embed_dim: Dimension of speaker embeddings.
@@ -130,6 +130,12 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
         check_positive("hop_length", hop_length)
         check_positive("sampling_rate", sampling_rate)
         check_wave_scale(wave_scale)
+        for name, weight in (
+            ("duration_loss_weight", duration_loss_weight),
+            ("mel_loss_weight", mel_loss_weight),
+        ):
+            if not 0 <= weight < float("inf"):
+                raise ValueError(f"{name} must be 0 or more, but it is {weight}")
         self.idim, self.odim, self.fs = idim, odim, sampling_rate
         self.eos = idim - 1
         self.hop_length, self.window_frames = hop_length, window_frames
@@ -158,14 +164,15 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
         )
         hidden = self.text_side.out_channels
         self.resampling = Resampling(hidden, predictor_channels, predictor_dropout)
-        self.specaug = None if specaug_conf is None else SpecAug(**specaug_conf)
+        self.specaug = _specaug(specaug_conf)
         self.mel_proj = nn.Linear(hidden, odim) if mel_loss_weight else None
 
         schedule = noise_schedule(
             diffusion_scheduler, diffusion_steps, beta_start, beta_end
         )
         self.is_student = num_steps is not None
-        self.num_steps = num_steps or min(self.default_num_steps, diffusion_steps)
+        default_num_steps = min(self.default_num_steps, diffusion_steps)
+        self.num_steps = default_num_steps if num_steps is None else num_steps
         schedule.timesteps(self.num_steps)  # refuse an impossible number at once
         network = WaveGradNetwork(
             hidden,
@@ -246,9 +253,6 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
             torch.is_grad_enabled() and not self.text_side_is_frozen
         ):
             log_durations, cond = self.condition(**batch)
-        # Behind the end of an utterance there is nothing to be conditioned on.
-        valid = (batch["frames"] < feats_lengths[:, None]).to(cond.dtype)[:, None]
-        cond = cond * valid
         x_0 = self.wave_scale * window.wav
         diffusion = self.objective(
             self.denoiser, x_0, cond, window.mask, generator, batch
@@ -262,6 +266,8 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
             loss = loss + self.duration_loss_weight * losses["duration_loss"]
             if self.mel_proj is not None:
                 mel = self.mel_proj(cond.transpose(1, 2)).transpose(1, 2)
+                valid = batch["frames"] < feats_lengths[:, None]
+                valid = valid.to(mel.dtype)[:, None]
                 losses["mel_loss"] = absolute_error(mel, window.mel, valid).mean()
                 loss = loss + self.mel_loss_weight * losses["mel_loss"]
         stats = {"loss": loss.detach(), **{k: v.detach() for k, v in losses.items()}}
@@ -281,7 +287,8 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
             tokens: Token ids with eos, (B, N).
             lengths: (B,).
             durations: Frames of each token, (B, N).
-            frames: Indices of the frames that are wanted, (B, F).
+            frames: Indices of the frames that are wanted, (B, F); behind the end of an
+                utterance there is nothing to be conditioned on, and the result is 0.
             **identity: ``spembs``, ``sids`` and ``lids``.
         """
         hidden = self.text_side(tokens, lengths, **identity)
@@ -289,6 +296,8 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
         _, upsampled = gaussian_upsampling(hidden, durations, sigma, frames)
         if self.specaug is not None and self.training and not self.text_side_is_frozen:
             upsampled, _ = self.specaug(upsampled)
+        inside = frames < durations.sum(1, keepdim=True)
+        upsampled = upsampled * inside.unsqueeze(-1)
         return self.resampling.log_durations(hidden, lengths), upsampled.transpose(1, 2)
 
     @staticmethod
@@ -297,3 +306,19 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
         mask = length_mask(lengths, durations.shape[1], predicted.dtype)[:, 0]
         target = (durations + 1).to(predicted.dtype).log()
         return ((predicted - target) ** 2 * mask).sum() / mask.sum()
+
+
+def _specaug(conf: dict[str, Any] | None) -> SpecAug | None:
+    """ESPnet's SpecAug without its time warp, which is on by default.
+
+    Raises:
+        ValueError: If the time warp is asked for.
+    """
+    if conf is None:
+        return None
+    if conf.get("apply_time_warp"):
+        raise ValueError(
+            "apply_time_warp of specaug_conf must be false: the frames would no longer "
+            "be those of the wave"
+        )
+    return SpecAug(**{**conf, "apply_time_warp": False})

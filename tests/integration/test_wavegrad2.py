@@ -16,6 +16,7 @@ from espnet_prodiff.integration.checkpoint import load_weights
 from espnet_prodiff.integration.data_checks import DataError
 from espnet_prodiff.integration.files import ConfigError
 from espnet_prodiff.integration.inputs import InputError
+from espnet_prodiff.integration.mel_contract import VocoderError
 from espnet_prodiff.integration.text import TextError
 from espnet_prodiff.integration.text2speech import Text2Speech
 from tests.integration.corpus import FS, HOP, SENTENCES, read_config, train
@@ -106,6 +107,23 @@ def test_text_to_wave_needs_no_vocoder(speak):
     assert not torch.equal(out["wav"], speak("bad cab", seed=2, num_steps=3)["wav"])
 
 
+def test_a_vocoder_has_nothing_to_do(wavegrad2):
+    with pytest.raises(VocoderError, match="WaveGrad2 makes waves itself"):
+        Text2Speech(model_file=best(wavegrad2), vocoder_file="some.pth")
+
+
+def test_pitch_is_refused(corpus, tmp_path):
+    with pytest.raises(ConfigError, match="takes no pitch, but pitch_extract is dio"):
+        train(corpus, WAVEGRAD2, tmp_path / "x", "--pitch_extract", "dio")
+
+
+def test_mels_have_their_own_distance(corpus, wavegrad2, tmp_path):
+    options = ("--teacher_model_file", str(best(wavegrad2)))
+    options += ("--distill_distance", "l1_ssim", "--teacher_num_steps", "8")
+    with pytest.raises(ValueError, match="l1_ssim is for mels"):
+        train(corpus, WAVEGRAD2, tmp_path / "x", *options)
+
+
 def test_a_batch_is_its_utterances(speak):
     texts = list(SENTENCES.values())[:3]
     together = speak.batch(texts, num_steps=2, seed=4)
@@ -176,7 +194,13 @@ def test_stage_8_and_the_evaluation(corpus, wavegrad2, student, tmp_path):
     for name in ("mcd", "duration_ms", "mel_l1", "spread", "distance"):
         assert rows["student"][name]["mean"] > 0
     drawn = {p.name for p in (tmp_path / "results" / "images").iterdir()}
-    wanted = {"mel_u0.png", "alignment_u0.png", "losses.png", "steps.png"}
+    wanted = {
+        "decoded_u0.png",
+        "mel_u0.png",
+        "alignment_u0.png",
+        "losses.png",
+        "steps.png",
+    }
     assert wanted | {"seeds_u0.png", "denoising_1_u0.png"} <= drawn
     spoken = tmp_path / "results" / "audio" / "u0" / "student_seed1.wav"
     assert sf.info(spoken).frames % HOP == 0

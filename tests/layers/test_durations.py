@@ -1,5 +1,6 @@
 """Predicted durations as frames."""
 
+import pytest
 import torch
 from espnet.nets.pytorch_backend.fastspeech.length_regulator import LengthRegulator
 
@@ -16,6 +17,13 @@ def test_frames_are_as_many_as_espnets_length_regulator_makes():
             frames = frames_of(row[None], torch.tensor([6]), alpha)
             made = LengthRegulator()(torch.zeros(1, 6, 1), whole[None].clone(), alpha)
             assert frames.dtype == torch.long and frames.sum() == made.shape[1]
+
+
+@pytest.mark.parametrize("log_duration", [float("nan"), 50.0])
+def test_impossible_durations_are_refused(log_duration):
+    with pytest.raises(ValueError, match="expected at most 10000"):
+        frames_of(torch.tensor([[1.0, log_duration]]), torch.tensor([2]))
+    frames_of(torch.tensor([[1.0, log_duration]]), torch.tensor([1]))  # padding
 
 
 def test_frames_by_hand():

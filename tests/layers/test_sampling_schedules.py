@@ -168,3 +168,8 @@ def test_a_schedule_far_from_the_noise_prior_is_warned_of(betas, warns):
         if warns
         else not caught
     )
+
+
+def test_betas_in_the_wrong_order_are_refused():
+    with pytest.raises(ValueError, match="the least noisy step comes first"):
+        resolve([0.5, 0.1, 0.01], BASE)

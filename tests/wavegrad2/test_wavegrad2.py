@@ -6,7 +6,7 @@ import warnings
 import pytest
 import torch
 
-from espnet_prodiff.diffusion import NoiseSchedule, sample
+from espnet_prodiff.diffusion import Denoiser, NoiseSchedule, sample
 from espnet_prodiff.diffusion.loss import draw_times
 from espnet_prodiff.layers.wave_sampling import ClippedDenoiser
 from tests.wavegrad2.factory import HOP, IDIM, batch, tiny
@@ -17,7 +17,6 @@ FULL = dict(
     spk_embed_dim=4,
     mel_loss_weight=0.5,
     specaug_conf=dict(
-        apply_time_warp=False,
         freq_mask_width_range=[0, 2],
         time_mask_width_range=[0, 2],
     ),
@@ -137,6 +136,41 @@ def test_a_window_is_conditioned_on_its_own_frames():
     torch.testing.assert_close(seen["cond"], part)
 
 
+def test_the_conditioning_ends_with_the_utterance():
+    """So that a teacher's, which comes from ``condition`` alone, is the student's."""
+    model, data = tiny(window_frames=20), batch(12, 7)
+    seen = {}
+
+    def objective(denoiser, x_0, cond, mask, generator, inputs):
+        seen.update(cond=cond, inputs=inputs)
+        return x_0.sum()
+
+    model.objective = objective
+    model(**data)
+    assert not seen["cond"][0, :, 12:].any() and not seen["cond"][1, :, 7:].any()
+    assert seen["cond"][0, :, :12].all()
+    _, again = model.condition(**seen["inputs"])
+    assert torch.equal(again, seen["cond"])
+
+
+def test_half_precision_is_told_alpha_in_full():
+    told = []
+
+    def network(x_t, noise_cond, cond, mask):
+        told.append(noise_cond)
+        return x_t
+
+    model = tiny()
+    denoiser = Denoiser(network, model.denoiser.schedule, "eps", "alpha")
+    denoiser(torch.zeros(1, 1, 4, dtype=torch.float16), 2.5)
+    expected = model.denoiser.schedule.alpha(2.5).float()
+    assert told[0].dtype == torch.float32 and told[0][0] == expected
+    film = model.denoiser.network.films[0].half()
+    shape = (1, film.conv.in_channels, 8)
+    scale, _ = film(torch.randn(shape, dtype=torch.float16), told[0])
+    assert scale.dtype == torch.float16
+
+
 def test_a_hop_of_other_features_is_refused():
     data = batch(12)
     data["feats_lengths"] += 1
@@ -183,6 +217,8 @@ def test_durations_can_be_given():
     assert torch.equal(made["duration"], given) and len(made["wav"]) == 6 * HOP
     with pytest.raises(ValueError, match="2 durations were given, expected 4"):
         model.inference(SAID, durations=given[:2], use_teacher_forcing=True)
+    with pytest.raises(ValueError, match="must be 0 or more"):
+        model.inference(SAID, durations=given - 1, use_teacher_forcing=True)
     with pytest.raises(ValueError, match="durations are all 0"):
         model.inference(SAID, durations=0 * given, use_teacher_forcing=True)
 
@@ -198,6 +234,8 @@ def test_speed_is_a_factor_on_the_durations():
         for alpha in (0.5, 1.0, 2.0)
     ]
     assert lengths == [8, 16, 32]
+    with pytest.raises(ValueError, match="at most 10000: take a smaller alpha"):
+        model.inference(SAID, alpha=1e20, num_steps=1)
 
 
 def test_inference_is_the_cores_sampler():
@@ -259,6 +297,7 @@ def test_a_schedule_far_from_the_prior_is_warned_of():
     [
         (dict(alpha=0.0), "alpha must be greater than 0"),
         (dict(alpha=-1.0), "alpha must be greater than 0"),
+        (dict(use_teacher_forcing=True), "none came: pass 4 durations"),
         (dict(temperature=-1.0), "temperature must not be negative"),
         (dict(eta=2.0), "eta must be between 0 and 1"),
         (dict(solver="euler"), "solver must be one of ddim"),
@@ -286,6 +325,9 @@ def test_an_empty_text_says_nothing():
         (dict(diffusion_scheduler="sigmoid"), "linear, cosine, vpsde"),
         (dict(beta_start=0.6), "0 < beta_start <= beta_end < 1"),
         (dict(num_steps=9), "between 1 and 8"),
+        (dict(num_steps=0), "between 1 and 8"),
+        (dict(mel_loss_weight=-1.0), "mel_loss_weight must be 0 or more"),
+        (dict(specaug_conf=dict(apply_time_warp=True)), "apply_time_warp .* false"),
         (dict(spk_embed_dim=4, spk_embed_integration_type="x"), "add, concat"),
         (dict(espnet_prodiff=99), "checkpoint format 99"),
     ],
