@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from memory import peak_memory
 from tqdm import tqdm
 
 from espnet_prodiff.diffwave.network import KERNEL_SIZE, DiffWaveNetwork
@@ -105,6 +106,15 @@ def measure(
     return results
 
 
+def make_step(channels: int, layers: int, cycle: int, seconds: float) -> Callable:
+    """A step in tiles, ready to be made."""
+    network = DiffWaveNetwork(channels, layers, cycle, n_mels=N_MELS, hop_length=HOP)
+    frames = round(seconds * FS / HOP)
+    wave, mel = torch.randn(1, 1, frames * HOP), torch.randn(1, N_MELS, frames)
+    tiled = TiledNetwork(network.eval())
+    return lambda: tiled(wave, torch.tensor([3.0]), mel)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -118,6 +128,7 @@ def main() -> None:
     parser.add_argument("--tile_length", type=int, help="samples (default: ours)")
     parser.add_argument("--whole", action="store_true", help="also without tiles")
     parser.add_argument("--lmnt", type=Path, help="checkout of lmnt-com/diffwave")
+    parser.add_argument("--memory_seconds", type=float, help="of audio")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.set_grad_enabled(False)
@@ -145,6 +156,10 @@ def main() -> None:
             f"{statistics.median(ratios):.2f} ({ratios[tenth]:.2f} - "
             f"{ratios[-1 - tenth]:.2f}) |"
         )
+    if args.memory_seconds is not None:
+        size = (args.channels, args.layers, args.cycle)
+        peak = peak_memory(make_step, *size, args.memory_seconds)
+        print(f"\nmemory of a step of {args.memory_seconds} s: {peak:.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ computed at the rate of its input.) How it is measured: see ``diffwave_speed.py`
 """
 
 import argparse
-import multiprocessing
-import resource
 import statistics
+from collections.abc import Callable
 
 import torch
 from diffwave_speed import CLOCKS, measure
+from memory import peak_memory
 
 from espnet_prodiff.integration.memory import keep_freed_memory
 from espnet_prodiff.wavegrad2.blocks import Conv
@@ -67,28 +67,22 @@ def make_inputs(network: WaveGradNetwork, frames: int) -> tuple:
     return torch.randn(1, 1, frames * HOP), torch.tensor([0.7]), cond
 
 
-def peak_memory(size: str, frames: int, tiled: bool, tile_frames: int | None) -> int:
-    """Bytes that a step adds to the memory of a process that does nothing else."""
-    torch.set_grad_enabled(False)
+def make_step(size: str, frames: int, tiled: bool, tile_frames: int | None) -> Callable:
+    """A step, ready to be made."""
     network = make_network(size)
     inputs = make_inputs(network, frames)
     evaluate = TiledNetwork(network, tile_frames) if tiled else network
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    evaluate(*inputs)
-    return 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    return lambda: evaluate(*inputs)
 
 
 def print_memory(args: argparse.Namespace) -> None:
-    """Print the peak memory of a step, in a process of its own each."""
+    """Print the peak memory of a step."""
     frames = round(args.memory_seconds * FS / HOP)
     print("\n| a step | audio (s) | memory (MiB) |\n|---|---|---|")
     for name, tiled in (("ours, in tiles", True), ("ours, whole", False)):
-        if not tiled and not args.whole:
-            continue
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            task = (args.size, frames, tiled, args.tile_frames)
-            peak = pool.apply(peak_memory, task)
-        print(f"| {name} | {frames * HOP / FS:.2f} | {peak / 2**20:.0f} |")
+        if tiled or args.whole:
+            peak = peak_memory(make_step, args.size, frames, tiled, args.tile_frames)
+            print(f"| {name} | {frames * HOP / FS:.2f} | {peak:.0f} |")
 
 
 def main() -> None:

@@ -290,9 +290,10 @@ def _draw(
                 speak.vocoder,
                 args.output_dir,
             )
-    if args.system:
+    decoded = args.system + args.resynthesis
+    if decoded:
         utts = list(data)[: args.num_pictures]
-        chosen = dict(args.system)
+        chosen = dict(decoded)
         paths = {name: Path(path) for name, path in chosen.items()}
         drawn += pictures.draw_decoded_mels(
             paths, speak.feats_extract, data, utts, images
