@@ -48,7 +48,7 @@ def test_options_exist():
     named = set(re.findall(r"(?<![\w-])--(\w+)", README))
     beyond = {"help", "teacher", "data_dir", "durations"}  # of other programs
     beyond |= {"hidden_variation"}
-    beyond |= {"updates", "learning_rates", "repeats", "threads", "output_dir"}
+    beyond |= {"updates", "learning_rates", "repeats", "threads", "output_dir", "lmnt"}
     assert named - known - beyond == set()
 
 
