@@ -106,6 +106,23 @@ def measure(
     return results
 
 
+def print_table(
+    results: dict[str, list[tuple[float, float]]], audio_seconds: float
+) -> None:
+    """Print what ``measure`` found for a step of so much audio."""
+    print("| a step | s | real-time factor | x floor (10 % - 90 %) |")
+    print("|---|---|---|---|")
+    for name, pairs in results.items():
+        seconds = statistics.median(pair[0] for pair in pairs)
+        ratios = sorted(pair[1] for pair in pairs)
+        tenth = len(ratios) // 10
+        print(
+            f"| {name} | {seconds:.2f} | {seconds / audio_seconds:.2f} | "
+            f"{statistics.median(ratios):.2f} ({ratios[tenth]:.2f} - "
+            f"{ratios[-1 - tenth]:.2f}) |"
+        )
+
+
 def make_step(channels: int, layers: int, cycle: int, seconds: float) -> Callable:
     """A step in tiles, ready to be made."""
     network = DiffWaveNetwork(channels, layers, cycle, n_mels=N_MELS, hop_length=HOP)
@@ -145,17 +162,7 @@ def main() -> None:
         f"({samples / FS:.2f} s), {flop / 1e9:.0f} GFLOP a step, {args.threads} "
         f"threads, {args.clock} clock, torch {torch.__version__}\n"
     )
-    print("| a step | s | real-time factor | x floor (10 % - 90 %) |")
-    print("|---|---|---|---|")
-    for name, pairs in results.items():
-        seconds = statistics.median(pair[0] for pair in pairs)
-        ratios = sorted(pair[1] for pair in pairs)
-        tenth = len(ratios) // 10
-        print(
-            f"| {name} | {seconds:.2f} | {seconds * FS / samples:.2f} | "
-            f"{statistics.median(ratios):.2f} ({ratios[tenth]:.2f} - "
-            f"{ratios[-1 - tenth]:.2f}) |"
-        )
+    print_table(results, samples / FS)
     if args.memory_seconds is not None:
         size = (args.channels, args.layers, args.cycle)
         peak = peak_memory(make_step, *size, args.memory_seconds)

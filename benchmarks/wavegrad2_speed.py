@@ -12,11 +12,10 @@ computed at the rate of its input.) How it is measured: see ``diffwave_speed.py`
 """
 
 import argparse
-import statistics
 from collections.abc import Callable
 
 import torch
-from diffwave_speed import CLOCKS, measure
+from diffwave_speed import CLOCKS, measure, print_table
 from memory import peak_memory
 
 from espnet_prodiff.integration.memory import keep_freed_memory
@@ -115,17 +114,7 @@ def main() -> None:
         f"GFLOP a step as in the paper, {args.threads} threads, {args.clock} clock, "
         f"torch {torch.__version__}\n"
     )
-    print("| a step | s | real-time factor | x floor (10 % - 90 %) |")
-    print("|---|---|---|---|")
-    for name, pairs in results.items():
-        seconds = statistics.median(pair[0] for pair in pairs)
-        ratios = sorted(pair[1] for pair in pairs)
-        tenth = len(ratios) // 10
-        print(
-            f"| {name} | {seconds:.2f} | {seconds * FS / samples:.2f} | "
-            f"{statistics.median(ratios):.2f} ({ratios[tenth]:.2f} - "
-            f"{ratios[-1 - tenth]:.2f}) |"
-        )
+    print_table(results, samples / FS)
     if args.memory_seconds is not None:
         print_memory(args)
 

@@ -1,6 +1,7 @@
 """The whole evaluation: gather, score, and put together what the table says."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,11 @@ def add_speech(
         vocoders,
         feats_extract,
     )
+    if vocoders and find_spec("pesq") is None:
+        results.notes.append(
+            "PESQ was not measured, as the package is missing: "
+            "pip install espnet_prodiff[pesq]"
+        )
     for name, directory in systems.items():
         found = {
             "mcd": {u: s.mcd for u, s in scores[name].items()},

@@ -30,8 +30,7 @@ def upsample_factors(hop_length: int, num: int = 5) -> tuple[int, ...]:
     if best is None:
         raise ValueError(
             f"hop_length {hop_length} is not a product of {num} upsampling factors up "
-            f"to {MAX_FACTOR}: choose a hop of small prime factors (as 200, 256, 300), "
-            "or give the factors"
+            f"to {MAX_FACTOR}: choose a hop of small prime factors (as 200, 256, 300)"
         )
     return best
 

@@ -82,9 +82,8 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
         ValueError: If an option has a value that is not among its own.
     """
 
-    default_num_steps = (
-        50  # NOTE: 1000 in the paper, which reports 50 as nearly as good
-    )
+    # NOTE: 1000 in the paper, which finds 50 nearly as good.
+    default_num_steps = 50
     use_gst = False
 
     def __init__(
