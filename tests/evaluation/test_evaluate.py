@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,20 @@ def test_a_vocoder_is_scored_sample_by_sample(recipe, tmp_path):
     # One utterance is too short for STOI.
     cells = "4.64 ± 0.00 | 1.000 ± 0.000 (n = 2) | 0.000 ± 0.000 | 3"
     assert f"| parrot | {cells} |" in markdown
+
+
+def test_without_pesq_the_table_says_how_to_get_it(recipe, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pesq", None)  # as if it were not installed
+    words = options(recipe, tmp_path / "results")[4:6]
+    words += ["--data_dir", str(recipe), "--output_dir", str(tmp_path / "results")]
+    words += ["--resynthesis", f"parrot={recipe / 'decoded'}", "--num_pictures", "0"]
+    main([*words, "--max_utts", "1"])
+    results = json.loads((tmp_path / "results" / "results.json").read_text())
+    rows = {system["name"]: system for system in results["systems"]}
+    assert rows["parrot"].get("pesq") is None
+    assert rows["parrot"]["log_mel_l1"]["mean"] == 0
+    markdown = (tmp_path / "results" / "results.md").read_text()
+    assert "pip install espnet_prodiff[pesq]" in markdown
 
 
 @pytest.mark.parametrize(
