@@ -51,7 +51,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--schedule",
         type=str_or_none,
         default=None,
-        help="Of models of waves, instead of num_steps: base6, large6, wavegrad1000, "
+        help="Instead of num_steps: base6, large6, wavegrad1000, "
         "wavegrad50, wavegrad25 or a list of betas or times",
     )
     group.add_argument(

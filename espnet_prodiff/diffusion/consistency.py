@@ -1,9 +1,15 @@
 """Consistency distillation: from any time of the teacher's grid to the clean end.
 
 Song et al. 2023, *Consistency Models*, 2303.01469, algorithm 2: all times of one path
-of the teacher share one x_0. The student learns that of a time from itself at the
-next time of the path, and that of the last time from the teacher.
+of the teacher share one x_0. The student learns that of a time from a moving average of
+itself at the next time of the path, and that of the last time from the teacher.
+
+Without the average, or with errors whose gradient does not vanish with them, the target
+runs away from the student that aims at it.
 """
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,12 +17,16 @@ from torch import Tensor
 from espnet_prodiff.diffusion.denoiser import Denoiser
 from espnet_prodiff.diffusion.distillation import noisy_on_grid
 from espnet_prodiff.diffusion.loss import Distance, squared_error
+from espnet_prodiff.diffusion.parameterization import Prediction
 from espnet_prodiff.diffusion.weighting import loss_weight
+
+# Called as a Denoiser is: (x_t, t, cond, mask) -> Prediction
+Predict: TypeAlias = Callable[..., Prediction]
 
 
 @torch.no_grad()
 def consistency_target(
-    student: Denoiser,
+    averaged: Predict,
     teacher: Denoiser,
     x_t: Tensor,
     t: Tensor,
@@ -25,13 +35,10 @@ def consistency_target(
     mask: Tensor | None = None,
     teacher_cond: Tensor | None = None,
 ) -> Tensor:
-    """The student's own x_0 one teacher step later; at s = 0 the teacher's x_0.
-
-    NOTE: the student itself gives the target, without gradient; Song et al. average
-    its weights, which later work found to be of no use (2310.14189, section 3.2).
+    """The averaged student's x_0 one teacher step later; at s = 0 the teacher's x_0.
 
     Args:
-        student: The student.
+        averaged: The student with a moving average of its weights.
         teacher: The teacher.
         x_t: Noisy data, (B, C, L).
         t: Times of ``x_t``, (B,).
@@ -49,7 +56,7 @@ def consistency_target(
     x_s = alpha * prediction.x_0 + sigma * prediction.eps
     ends = (s == 0).view(-1, *[1] * (x_t.dim() - 1))
     # There is no prediction at s = 0; what is computed in its place is not used.
-    later = student(x_s, torch.where(s == 0, t, s), cond, mask)
+    later = averaged(x_s, torch.where(s == 0, t, s), cond, mask)
     return torch.where(ends, prediction.x_0, later.x_0)
 
 
@@ -61,6 +68,8 @@ def consistency_loss(
     cond: Tensor | None = None,
     mask: Tensor | None = None,
     *,
+    timesteps: Tensor | None = None,
+    averaged: Predict | None = None,
     teacher_cond: Tensor | None = None,
     distance: Distance = squared_error,
     weight: str = "uniform",
@@ -75,6 +84,10 @@ def consistency_loss(
         num_steps: Steps of the teacher, whose times are the grid.
         cond: The student's conditioning, (B, C_cond, L).
         mask: (B, 1, L), 1 = valid.
+        timesteps: Times of the teacher, decreasing to 0, (num_steps + 1,). Default:
+            even ones.
+        averaged: The student with a moving average of its weights, which gives the
+            target; default: the student itself.
         teacher_cond: The teacher's conditioning; default: the student's.
         distance: Error of each utterance.
         weight: Name of the weight of each utterance's error, see ``loss_weight``.
@@ -83,8 +96,14 @@ def consistency_loss(
     Returns:
         Mean weighted error over the batch, a scalar.
     """
-    x_t, t, s = noisy_on_grid(student, x_0, num_steps, generator)
-    target = consistency_target(student, teacher, x_t, t, s, cond, mask, teacher_cond)
+    if timesteps is None:
+        timesteps = student.schedule.timesteps(num_steps)
+    timesteps = timesteps.to(x_0.device)
+    x_t, step = noisy_on_grid(student, x_0, timesteps, generator)
+    t, s = timesteps[step], timesteps[step + 1]
+    target = consistency_target(
+        averaged or student, teacher, x_t, t, s, cond, mask, teacher_cond
+    )
     errors = distance(student(x_t, t, cond, mask).x_0, target, mask)
     weights = loss_weight(weight, student.schedule.log_snr(t))
     return (weights.to(errors.dtype) * errors).mean()

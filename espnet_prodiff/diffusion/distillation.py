@@ -28,11 +28,12 @@ def distillation_target(
     mask: Tensor | None = None,
     *,
     teacher_steps: int = 2,
+    times: Sequence[Tensor] | None = None,
 ) -> Tensor:
     """The x_0 with which one DDIM step t -> s lands where the teacher's steps do.
 
-    The teacher goes t = t_0 > t_1 > ... > t_k = s in k even steps; k = 2 is Salimans &
-    Ho's halving. With rho = alpha / sigma a DDIM step is linear,
+    The teacher goes t = t_0 > t_1 > ... > t_k = s in k steps; k = 2 is Salimans & Ho's
+    halving. With rho = alpha / sigma a DDIM step is linear,
 
         x_{j+1} / sigma_{j+1} = x_j / sigma_j + (rho_{j+1} - rho_j) x_0(t_j),
 
@@ -52,12 +53,14 @@ def distillation_target(
         mask: (B, 1, L), 1 = valid.
         teacher_steps: k, at least 1; 1 only hands the teacher's step on, as when a
             smaller student takes over the same number of steps.
+        times: t_0, t_1, ... t_k, (B,) each; default: ``teacher_steps`` even ones.
 
     Returns:
         Target for the student's x_0, (B, C, L).
     """
-    t, s = t.double(), s.double()
-    times = [t + (s - t) * j / teacher_steps for j in range(teacher_steps)] + [s]
+    if times is None:
+        shares = torch.linspace(0, 1, teacher_steps + 1, dtype=torch.float64).tolist()
+        times = [torch.lerp(t.double(), s.double(), share) for share in shares]
     weights = _target_weights(teacher, times)
     cond = teacher.prepare_cond(cond)
     target = torch.zeros_like(x_t)
@@ -88,6 +91,7 @@ def distillation_loss(
     mask: Tensor | None = None,
     *,
     teacher_steps: int = 2,
+    timesteps: Tensor | None = None,
     teacher_cond: Tensor | None = None,
     distance: Distance = squared_error,
     weight: str = "uniform",
@@ -104,6 +108,8 @@ def distillation_loss(
         cond: The student's conditioning, (B, C_cond, L).
         mask: (B, 1, L), 1 = valid.
         teacher_steps: Teacher's steps for one of the student's.
+        timesteps: Times of the teacher, decreasing to 0, (teacher_steps * num_steps +
+            1,); the student's are every ``teacher_steps``-th. Default: even ones.
         teacher_cond: The teacher's conditioning; default: the student's.
         distance: Error of each utterance.
         weight: Name of the weight of each utterance's error, see ``loss_weight``.
@@ -112,8 +118,24 @@ def distillation_loss(
 
     Returns:
         Mean weighted error over the batch, a scalar.
+
+    Raises:
+        ValueError: If ``times`` is none of its values, or there are not as many
+            ``timesteps``.
     """
-    x_t, t, s = noisy_on_grid(student, x_0, num_steps, generator, times)
+    if timesteps is None:
+        timesteps = student.schedule.timesteps(num_steps * teacher_steps)
+    if len(timesteps) != num_steps * teacher_steps + 1:
+        raise ValueError(
+            f"{num_steps} steps of the student and {teacher_steps} of the teacher for "
+            f"each take {num_steps * teacher_steps + 1} times, but there are "
+            f"{len(timesteps)}"
+        )
+    timesteps = timesteps.to(x_0.device)
+    grid = timesteps[::teacher_steps]
+    x_t, step = noisy_on_grid(student, x_0, grid, generator, times)
+    between = [timesteps[step * teacher_steps + j] for j in range(teacher_steps + 1)]
+    t, s = grid[step], grid[step + 1]
     target = distillation_target(
         teacher,
         x_t,
@@ -121,7 +143,7 @@ def distillation_loss(
         s,
         cond if teacher_cond is None else teacher_cond,
         mask,
-        teacher_steps=teacher_steps,
+        times=between,
     )
     errors = distance(student(x_t, t, cond, mask).x_0, target, mask)
     weights = loss_weight(weight, student.schedule.log_snr(t))
@@ -131,13 +153,14 @@ def distillation_loss(
 def noisy_on_grid(
     denoiser: Denoiser,
     x_0: Tensor,
-    num_steps: int,
+    timesteps: Tensor,
     generator: torch.Generator | None,
     times: str = "uniform",
-) -> tuple[Tensor, Tensor, Tensor]:
-    """x_t at a random time t of ``num_steps`` even steps, t, and the next time s.
+) -> tuple[Tensor, Tensor]:
+    """x_t at a random time of a grid, and its index (B,) there: t = timesteps[index].
 
-    The step i leads from t = T i/N to s = T (i-1)/N; i ~ U{1..N} with "uniform" times.
+    The step of an index leads from there to the next time of the grid. With "uniform"
+    times every step is as likely.
 
     NOTE: with "landing" times a step is drawn as often as its x_0 counts where the step
     lands, alpha_s - alpha_t sigma_s / sigma_t. Steps that lead from noise to noise
@@ -151,15 +174,14 @@ def noisy_on_grid(
             f"times must be one of {', '.join(GRID_TIMES)}, but it is {times!r}"
         )
     schedule = denoiser.schedule
-    grid = schedule.timesteps(num_steps).flip(0).to(x_0.device)
-    shares = torch.ones_like(grid[1:])
+    before, after = timesteps[:-1], timesteps[1:]
+    shares = torch.ones_like(before)
     if times == "landing":
-        ratio = schedule.sigma(grid[:-1]) / schedule.sigma(grid[1:])
-        shares = schedule.alpha(grid[:-1]) - schedule.alpha(grid[1:]) * ratio
-    i = torch.multinomial(shares, len(x_0), replacement=True, generator=generator)
-    t, s = grid[i + 1], grid[i]
-    alpha, sigma = denoiser.alpha_sigma(t, x_0)
-    return alpha * x_0 + sigma * draw_noise(x_0, generator), t, s
+        ratio = schedule.sigma(after) / schedule.sigma(before)
+        shares = schedule.alpha(after) - schedule.alpha(before) * ratio
+    step = torch.multinomial(shares, len(x_0), replacement=True, generator=generator)
+    alpha, sigma = denoiser.alpha_sigma(timesteps[step], x_0)
+    return alpha * x_0 + sigma * draw_noise(x_0, generator), step
 
 
 def distillation_plan(

@@ -1,6 +1,5 @@
 """The diffusion loss: draw a time and noise, predict, measure the error."""
 
-import math
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -72,7 +71,7 @@ def draw_times(
             1, total + 1, (num,), generator=generator, device=device
         ).double()
     if times == "continuous":
-        cleanest = schedule.t_from_alpha((1 / (1 + math.exp(-20))) ** 0.5).item()
+        cleanest = schedule.cleanest_time
         u = torch.rand(num, generator=generator, device=device, dtype=torch.float64)
         return cleanest + (total - cleanest) * u
     raise ValueError(

@@ -89,6 +89,11 @@ class NoiseSchedule:
         """T, the noisiest time."""
         return len(self._alphas) - 1
 
+    @property
+    def cleanest_time(self) -> float:
+        """Where the log-SNR is 20: nothing is left to denoise, and none is trained."""
+        return float(self.t_from_alpha(1 / math.sqrt(1 + math.exp(-20))))
+
     def alpha(self, t: Time) -> torch.Tensor:
         """Scale of the clean data at time ``t``, float64, with the shape of ``t``."""
         t = self._check_time(t)

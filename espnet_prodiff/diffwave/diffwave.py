@@ -1,6 +1,6 @@
 """DiffWave: a diffusion model of waves (Kong et al. 2021, 2009.09761)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
@@ -44,7 +44,10 @@ class DiffWave(OwnCheckpoint, Editing):
         diffusion_scheduler: "linear", "cosine" or "vpsde".
         beta_start: First beta of "linear".
         beta_end: Last beta of "linear".
-        num_steps: Sampling steps that a student was distilled for; default: T.
+        train_times: Times at which a teacher is trained: "discrete" (1 ... T, the
+            paper) or "continuous" ((0, T]), which is as good in any number of steps.
+        num_steps: Sampling steps; default: T, but 50 with continuous times.
+        distilled_times: Times that a student was distilled at, with the final 0.
         prediction_type: What the network predicts: "eps" (the paper), "x_0" or "v".
         loss: "l2" (the paper) or "l1", on what the network predicts.
         wave_scale: The diffusion runs on waves times this; 1 in the paper. Noise
@@ -58,6 +61,7 @@ class DiffWave(OwnCheckpoint, Editing):
         ValueError: If an option has a value that is not among its own.
     """
 
+    default_num_steps = 50
     require_durations = False  # see data_checks
     spk_embed_dim = None
     langs = None
@@ -78,7 +82,9 @@ class DiffWave(OwnCheckpoint, Editing):
         diffusion_scheduler: str = "linear",
         beta_start: float = 1.0e-4,
         beta_end: float = 0.05,
+        train_times: str = "discrete",
         num_steps: int | None = None,
+        distilled_times: Sequence[float] | None = None,
         prediction_type: str = "eps",
         loss: str = "l2",
         wave_scale: float = 1.0,
@@ -108,9 +114,6 @@ class DiffWave(OwnCheckpoint, Editing):
         schedule = noise_schedule(
             diffusion_scheduler, diffusion_steps, beta_start, beta_end
         )
-        self.num_steps = diffusion_steps if num_steps is None else num_steps
-        self.is_student = num_steps is not None
-        schedule.timesteps(self.num_steps)  # refuse an impossible number at once
         vocoder = conditioning == "mel"
         network = DiffWaveNetwork(
             diffwave_channels,
@@ -119,10 +122,15 @@ class DiffWave(OwnCheckpoint, Editing):
             n_mels=odim if vocoder else None,
             hop_length=hop_length if vocoder else None,
             num_labels=num_labels,
+            train_times=train_times,
+            interpolate_times=espnet_prodiff > 1 or num_steps is None,
         )
         self.denoiser = Denoiser(network, schedule, prediction_type, noise_cond="step")
+        self.set_steps(num_steps, distilled_times, train_times, espnet_prodiff)
         # Progressive distillation replaces this; the model knows no teacher.
-        self.objective: Callable[..., Tensor] = objective_of(loss, prediction_type)
+        self.objective: Callable[..., Tensor] = objective_of(
+            loss, prediction_type, train_times
+        )
 
     def forward(
         self,

@@ -30,7 +30,7 @@ class Editing(Generation):
             wav: (T_wav,).
             t: Where to start, in (0, T]; the paper's choice is T / 8 (25 of 200).
             cond: The label (1,) or None.
-            num_steps: Evenly spaced steps from t; default: as dense as the model's own.
+            num_steps: Steps from t; default: as many as the model's own below t.
             eta: See ``inference``, as the next two.
             solver: See there.
             seed: See there.
@@ -41,7 +41,7 @@ class Editing(Generation):
         Raises:
             ValueError: If t or an option is outside its range.
         """
-        times = self._times_from(t, num_steps)
+        times = self.times_from(t, num_steps)
         x_t = self.wave_scale * wav[None, None]
         noise = UtteranceNoise([len(wav)], seed)
         return self.denoise_wave(x_t, times, cond, noise, eta, solver)
@@ -90,20 +90,10 @@ class Editing(Generation):
             )
         if not 0 <= weight <= 1:
             raise ValueError(f"weight must be between 0 and 1, but it is {weight}")
-        times = self._times_from(t, num_steps)
+        times = self.times_from(t, num_steps)
         noise = UtteranceNoise([len(first)], seed)
         blend = ((1 - weight) * first + weight * second)[None, None]
         time = torch.tensor([t], dtype=torch.float64, device=blend.device)
         alpha, sigma = self.denoiser.alpha_sigma(time, blend)
         x_t = alpha * self.wave_scale * blend + sigma * noise(blend)
         return self.denoise_wave(x_t, times, cond, noise, eta, solver)
-
-    def _times_from(self, t: float, num_steps: int | None) -> Tensor:
-        total = self.denoiser.schedule.num_train_steps
-        if not 0 < t <= total:
-            raise ValueError(f"t must be above 0 and at most {total}, but it is {t}")
-        if num_steps is None:
-            num_steps = max(1, round(t * self.num_steps / total))
-        if num_steps < 1:
-            raise ValueError(f"num_steps must be at least 1, but it is {num_steps}")
-        return torch.linspace(t, 0, num_steps + 1, dtype=torch.float64)

@@ -48,8 +48,9 @@ class Generation(WaveSampling):
             durations: Ignored.
             use_teacher_forcing: Without effect: the mel is the recording's anyway.
             seconds: Length without a mel; default: that of a training clip.
-            num_steps: Evenly spaced steps; default: those that the model was made for.
-            schedule: Steps at other places instead, see ``schedules.resolve``.
+            num_steps: Steps, placed by SNR; default: the model's own.
+            schedule: Steps at other places instead, see
+                ``diffusion.sampling_times.resolve``.
             eta: Share of fresh noise, 0 ... 1; default: ``default_eta``.
             solver: "ddim" or "dpmsolver++".
             temperature: Factor on the noise.

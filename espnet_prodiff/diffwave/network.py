@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from espnet_prodiff.diffusion.loss import TRAIN_TIMES
 from espnet_prodiff.diffwave.upsampling import MelUpsampler
 
 EMBEDDING = 128  # size of the step embedding's sinusoids and of a label's embedding
@@ -17,12 +18,28 @@ KERNEL_SIZE = 3
 class StepEmbedding(nn.Module):
     """Sinusoids of the time, then two layers shared by the stack (DiffWave, eq. 8).
 
-    sin and cos of 10^(4 i / 63) t, i = 0 ... 63. A closed form of t, so the fractional
-    times of fast sampling are embedded as exactly as whole ones.
+    "discrete": sin and cos of 10^(4 i / 63) t, i = 0 ... 63. At up to 10^4 rad a step,
+    they say nothing of a time between two trained ones: there they are interpolated.
+    "continuous": sin and cos of 10^(-4 i / 63) t, smooth in t.
+
+    Args:
+        times: Times that the network is trained at, "discrete" or "continuous".
+        interpolate: False for students of checkpoint format 1, which were trained at
+            fractional times without it.
+
+    Raises:
+        ValueError: If ``times`` is neither.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, times: str = "discrete", interpolate: bool = True) -> None:
         super().__init__()
+        if times not in TRAIN_TIMES:
+            raise ValueError(
+                f"train_times must be one of {', '.join(TRAIN_TIMES)}, but it is "
+                f"{times!r}"
+            )
+        self.times = times
+        self.interpolate = interpolate and times == "discrete"
         self.mlp = nn.Sequential(
             nn.Linear(EMBEDDING, STEP_CHANNELS),
             nn.SiLU(),
@@ -32,13 +49,25 @@ class StepEmbedding(nn.Module):
 
     def forward(self, noise_cond: Tensor) -> Tensor:
         """Embed times (B,) -> (B, 512)."""
+        t = noise_cond.double()
+        if self.interpolate:
+            share = (t - t.floor())[:, None]
+            sinusoids = torch.lerp(
+                self._sinusoids(t.floor()), self._sinusoids(t.ceil()), share
+            )
+        else:
+            sinusoids = self._sinusoids(t)
+        return self.mlp(sinusoids.to(self.mlp[0].weight.dtype))
+
+    def _sinusoids(self, t: Tensor) -> Tensor:
         # The angles reach 10^4 T: in float32 they would be off by a tenth of a radian.
         exponents = torch.linspace(
-            0, 4, EMBEDDING // 2, dtype=torch.float64, device=noise_cond.device
+            0, 4, EMBEDDING // 2, dtype=torch.float64, device=t.device
         )
-        angles = noise_cond.double()[:, None] * 10**exponents
-        sinusoids = torch.cat([angles.sin(), angles.cos()], dim=1)
-        return self.mlp(sinusoids.to(self.mlp[0].weight.dtype))
+        if self.times == "continuous":
+            exponents = -exponents
+        angles = t[:, None] * 10**exponents
+        return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 class ResidualLayer(nn.Module):
@@ -115,6 +144,8 @@ class DiffWaveNetwork(nn.Module):
         n_mels: Mel bins, for a vocoder; with ``hop_length``.
         hop_length: Samples of a mel frame.
         num_labels: Number of labels, for a class-conditional model.
+        train_times: Times that the network is trained at, see ``StepEmbedding``.
+        interpolate_times: See there.
 
     Raises:
         ValueError: If a size is not positive, or if the conditioning is neither a mel
@@ -132,6 +163,8 @@ class DiffWaveNetwork(nn.Module):
         n_mels: int | None = None,
         hop_length: int | None = None,
         num_labels: int | None = None,
+        train_times: str = "discrete",
+        interpolate_times: bool = True,
     ) -> None:
         super().__init__()
         sizes = {
@@ -162,7 +195,7 @@ class DiffWaveNetwork(nn.Module):
         cond_channels = n_mels or (0 if num_labels is None else EMBEDDING)
 
         self.in_proj = nn.Conv1d(1, channels, 1)
-        self.step_embedding = StepEmbedding()
+        self.step_embedding = StepEmbedding(train_times, interpolate_times)
         # One product for all layers: faster than a small one inside every layer.
         self.step_proj = nn.Linear(STEP_CHANNELS, layers * channels)
         self.layers = nn.ModuleList(

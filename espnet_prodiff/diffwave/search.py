@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from espnet_prodiff.diffusion.sampling_times import FAST_SCHEDULES, times_from_betas
 from espnet_prodiff.diffusion.schedule import NoiseSchedule
-from espnet_prodiff.layers.sampling_schedules import FAST_SCHEDULES, times_from_betas
 
 FIRST_FACTORS = (1, 3, 10, 30, 100)  # the first beta, in units of the training's first
 LAST_BETAS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)

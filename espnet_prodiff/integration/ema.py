@@ -44,6 +44,13 @@ class WeightAverage(nn.Module):
             self._swap()
         return self
 
+    def of(self, parameter: nn.Parameter) -> torch.Tensor:
+        """The average of a parameter: what the model holds, or is to hold."""
+        state = self.optimizer.state.get(parameter, {})
+        if self.holds_average or self.KEY not in state:
+            return parameter.detach()
+        return state[self.KEY]
+
     def _states(self) -> list[tuple[nn.Parameter, dict]]:
         return [
             (parameter, self.optimizer.state[parameter])

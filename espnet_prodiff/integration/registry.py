@@ -29,9 +29,11 @@ def own_num_steps(config: dict[str, Any]) -> int:
     conf = config.get("tts_conf") or {}
     if conf.get("num_steps") is not None:
         return conf["num_steps"]
-    our_class = CLASSES[config["tts"]]
-    total = num_train_steps(config)
-    return min(getattr(our_class, "default_num_steps", total), total)
+    options = inspect.signature(CLASSES[config["tts"]]).parameters
+    train_times = "continuous"  # of a model without the option
+    if "train_times" in options:
+        train_times = conf.get("train_times", options["train_times"].default)
+    return CLASSES[config["tts"]].steps_by_default(num_train_steps(config), train_times)
 
 
 def num_train_steps(config: dict[str, Any]) -> int:

@@ -37,7 +37,7 @@ from espnet_prodiff.integration.teacher import (
 )
 from espnet_prodiff.integration.text import prepare_espeak
 from espnet_prodiff.integration.trainer import DiffusionTrainer
-from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT
+from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT, FORMAT_KEY
 
 register()
 
@@ -87,8 +87,9 @@ class DiffusionTTSTask(TTSTask):
         group.add_argument(
             "--distill_distance",
             choices=sorted(DISTANCES),
-            default="l1",
-            help="Distance between the student's prediction and its target",
+            default=None,
+            help="Distance between the student's prediction and its target; default: "
+            "l1, but l2 for consistency",
         )
         group.add_argument(
             "--distill_weight",
@@ -120,7 +121,7 @@ class DiffusionTTSTask(TTSTask):
             raise ConfigError(
                 f"teacher_model_file is for {', '.join(CLASSES)}, not for {args.tts}"
             )
-        if not ours and "espnet_prodiff" in args.tts_conf:
+        if not ours and FORMAT_KEY in args.tts_conf:
             raise ConfigError(
                 f"this config is of a model of espnet_prodiff, not of {args.tts}: "
                 f"set tts to one of {', '.join(CLASSES)}"
@@ -130,7 +131,9 @@ class DiffusionTTSTask(TTSTask):
             teacher = Teacher(teacher_file, args.teacher_num_steps)
         if ours:
             # Written to config.yaml, where it tells our models from ESPnet's built-in.
-            args.tts_conf = {**args.tts_conf, "espnet_prodiff": CHECKPOINT_FORMAT}
+            # A student's options mean what its teacher's do.
+            own = CHECKPOINT_FORMAT if teacher is None else teacher.conf[FORMAT_KEY]
+            args.tts_conf = {FORMAT_KEY: own, **args.tts_conf}
             enter_feature_options(args)
         if teacher is not None:
             halved = max(1, teacher.num_steps // 2)
@@ -140,6 +143,9 @@ class DiffusionTTSTask(TTSTask):
         if teacher is not None:
             if args.freeze_text_side and hasattr(model.tts, "freeze_text_side"):
                 model.tts.freeze_text_side()
+            if args.distill_distance is None:
+                one_step = args.distill_method == "consistency"
+                args.distill_distance = "l2" if one_step else "l1"
             model.tts.objective = DistillationObjective(
                 teacher,
                 model.tts,
@@ -147,9 +153,14 @@ class DiffusionTTSTask(TTSTask):
                 args.distill_distance,
                 args.distill_weight,
                 args.distill_times,
+                average=args.ema_decay != 0,
             )
+            times = model.tts.objective.student_times
+            model.tts.set_distilled_times(times)
+            args.tts_conf["distilled_times"] = times
             if args.init_param:
                 model.tts.objective.start_file = None
+                model.tts.objective.shares_conditioning = False
             elif args.start_model_file is not None:
                 model.tts.objective.start_file = Path(args.start_model_file)
             # A packed student names no other file.
@@ -164,6 +175,8 @@ class DiffusionTTSTask(TTSTask):
         optimizers = super().build_optimizers(args, model)
         if args.ema_decay != 0:
             model.weight_average = WeightAverage(optimizers[0], args.ema_decay)
+            if isinstance(model.tts.objective, DistillationObjective):
+                model.tts.objective.average = model.weight_average.of
         return optimizers
 
     @classmethod
@@ -249,7 +262,10 @@ def refuse_changed_model(output_dir: Path, args: argparse.Namespace) -> None:
     if not (output_dir / "checkpoint.pth").exists() or not config_file.exists():
         return
     before = read_yaml(config_file, "training config")
-    ignored = {"espnet_prodiff": None, "num_steps": None}
+    if args.tts in CLASSES:  # options go on meaning what they meant
+        format_before = (before.get("tts_conf") or {}).get(FORMAT_KEY)
+        args.tts_conf = {FORMAT_KEY: format_before, **args.tts_conf}
+    ignored = {FORMAT_KEY: None, "num_steps": None, "distilled_times": None}
     old = {"tts": before.get("tts"), **(before.get("tts_conf") or {}), **ignored}
     new = {"tts": args.tts, **args.tts_conf, **ignored}
     # The rate of a cycle is already annealed for its length.

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
+from torch.func import functional_call
 
 from espnet_prodiff.diffusion import (
     Denoiser,
@@ -62,7 +63,10 @@ class Teacher:
                 f"the teacher {model_file} can be sampled in 1 to {total} steps, but "
                 f"teacher_num_steps is {self.num_steps}"
             )
-        self.is_student = conf.get("num_steps") is not None
+        self.conf = conf
+        self.is_student = conf.get("distilled_times") is not None or (
+            conf["espnet_prodiff"] == 1 and conf.get("num_steps") is not None
+        )
         self._tts: AbsTTS | None = None
 
     def record(self) -> dict[str, Any]:
@@ -99,6 +103,12 @@ class DistillationObjective:
         distance: "l1", "l2" or "l1_ssim".
         weight: Name of the loss weight, see ``loss_weight``.
         times: "uniform" or "landing", see ``noisy_on_grid``; for "progressive".
+        average: Moving average of the student's weights, if its training keeps one; the
+            target of "consistency".
+
+    Attributes:
+        student_times: Times that the student is trained at and has to be sampled at,
+            with the final 0.
 
     Raises:
         ValueError: If an option is none of its values or the student's number of steps
@@ -113,6 +123,7 @@ class DistillationObjective:
         distance: str,
         weight: str,
         times: str = "uniform",
+        average: bool = False,
     ) -> None:
         _require("distill_method", method, DISTILL_METHODS)
         _require("distill_distance", distance, DISTANCES)
@@ -126,9 +137,20 @@ class DistillationObjective:
         self.teacher = teacher
         # A text side that learns moves away from the teacher's.
         self.shares_conditioning = getattr(student, "text_side_is_frozen", True)
-        steps = (teacher.num_steps, student.num_steps)
-        self.loss = DISTILL_METHODS[method](*steps, times)
+        if method == "consistency" and distance == "l1" and not average:
+            raise ValueError(
+                "distill_method consistency with distill_distance l1 runs away from a "
+                "target of its own making: use distill_distance l2, or a moving "
+                "average as the target (ema_decay: 0.95), or both"
+            )
+        timesteps = student.times_of_teacher(teacher.conf, teacher.num_steps)
+        self.loss = DISTILL_METHODS[method](timesteps, student.num_steps, times)
+        each = teacher.num_steps // student.num_steps
+        self.student_times: list[float] = timesteps[::each].tolist()
         self.options = {"distance": DISTANCES[distance], "weight": weight}
+        # Set where the training keeps a moving average of the student's weights.
+        self.average: Callable[[torch.nn.Parameter], Tensor] | None = None
+        self.averages = method == "consistency"
         self._checked = False
         # The weights that the student begins with: its teacher's, as in Salimans & Ho.
         self.start_file: Path | None = teacher.model_file
@@ -156,6 +178,10 @@ class DistillationObjective:
             with torch.no_grad():
                 _, teacher_cond = teacher.condition(**batch)
         sampled = getattr(teacher, "sampled_denoiser", lambda: teacher.denoiser)
+        averaged = {}
+        if self.averages and self.average is not None:
+            weights = {n: self.average(p) for n, p in denoiser.named_parameters()}
+            averaged["averaged"] = lambda *x: functional_call(denoiser, weights, x)
         return self.loss(
             denoiser,
             sampled(),
@@ -164,13 +190,15 @@ class DistillationObjective:
             mask=mask,
             teacher_cond=teacher_cond,
             generator=generator,
+            **averaged,
             **self.options,
         )
 
 
 def _progressive(
-    teacher_steps: int, student_steps: int, times: str
+    timesteps: Tensor, student_steps: int, times: str
 ) -> Callable[..., Tensor]:
+    teacher_steps = len(timesteps) - 1
     if teacher_steps % student_steps:
         raise ValueError(
             f"a student's steps have to divide its teacher's {teacher_steps}, but "
@@ -180,12 +208,13 @@ def _progressive(
         distillation_loss,
         num_steps=student_steps,
         teacher_steps=teacher_steps // student_steps,
+        timesteps=timesteps,
         times=times,
     )
 
 
 def _consistency(
-    teacher_steps: int, student_steps: int, times: str
+    timesteps: Tensor, student_steps: int, times: str
 ) -> Callable[..., Tensor]:
     if student_steps != 1:
         raise ValueError(
@@ -196,7 +225,7 @@ def _consistency(
         raise ValueError(
             f"distill_times of consistency must be uniform, but it is {times}"
         )
-    return partial(consistency_loss, num_steps=teacher_steps)
+    return partial(consistency_loss, num_steps=len(timesteps) - 1, timesteps=timesteps)
 
 
 DISTILL_METHODS = {"progressive": _progressive, "consistency": _consistency}

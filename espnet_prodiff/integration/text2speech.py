@@ -102,8 +102,8 @@ class Text2Speech(ESPnetText2Speech):
             always_fix_seed: Whether such calls repeat the same noise.
             prefer_normalized_feats: Give the vocoder normalised mels.
             num_steps: Sampling steps; by default those the model was trained for.
-            schedule: Of models of waves, steps at other places: see
-                ``layers.sampling_schedules.resolve``.
+            schedule: Steps at other places instead: see
+                ``diffusion.sampling_times.resolve``.
             eta: 0 deterministic, 1 ancestral sampling; by default the model's own.
             solver: "ddim" or "dpmsolver++".
             temperature: Factor on the noise.

@@ -6,7 +6,10 @@ from typing import Any
 from torch import nn
 
 # Version of the checkpoint format; config.yaml carries it to tell our models apart.
-CHECKPOINT_FORMAT = 1
+# In format 1 ProDiff's vpsde has T betas, and a num_steps stands for even steps in t.
+FORMAT_KEY = "espnet_prodiff"
+CHECKPOINT_FORMAT = 2
+KNOWN_FORMATS = (1, 2)
 
 
 class OwnCheckpoint(nn.Module):
@@ -19,11 +22,12 @@ class OwnCheckpoint(nn.Module):
     @staticmethod
     def check_format(espnet_prodiff: int) -> None:
         """Raise ValueError if this version does not read a model's format."""
-        if espnet_prodiff != CHECKPOINT_FORMAT:
+        if espnet_prodiff not in KNOWN_FORMATS:
             raise ValueError(
                 f"this model has the checkpoint format {espnet_prodiff} of "
-                f"espnet_prodiff, but the installed version reads {CHECKPOINT_FORMAT}: "
-                "install the version that it was trained with"
+                f"espnet_prodiff, but the installed version reads "
+                f"{' and '.join(map(str, KNOWN_FORMATS))}: install the version that it "
+                "was trained with"
             )
 
     def whose_weights(self, names: Collection[str], prefix: str) -> str | None:

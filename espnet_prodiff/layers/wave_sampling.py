@@ -1,6 +1,6 @@
-"""How the models of waves are sampled: steps by number or by schedule, tile by tile."""
+"""How the waveform models are sampled: clipped, and tile by tile."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,8 +8,9 @@ from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor, nn
 
 from espnet_prodiff.diffusion import Denoiser, Prediction, sample
+from espnet_prodiff.diffusion.sampling_times import SPEECH_POWER
 from espnet_prodiff.diffusion.schedule import Time
-from espnet_prodiff.layers.sampling_schedules import resolve
+from espnet_prodiff.layers.sampled_model import SampledModel
 
 
 class ClippedDenoiser(Denoiser):
@@ -43,14 +44,19 @@ class ClippedDenoiser(Denoiser):
         return Prediction(clipped, eps + alpha / sigma * (x_0 - clipped))
 
 
-class WaveSampling(AbsTTS):
+class WaveSampling(SampledModel, AbsTTS):
     """What an ESPnet model of waves has in common with another: how it denoises."""
 
-    denoiser: Denoiser
     tiled_network: type[nn.Module]  # evaluates the network in bounded memory
-    num_steps: int
-    is_student: bool
     wave_scale: float
+    # Speech is loud and quiet: an exact denoiser of its bins comes nearest between
+    # these, from 4 steps to 50 (benchmarks/step_placement.py).
+    snr_ends = (-20.0, 40.0)
+
+    @property
+    def data_power(self) -> float:
+        """Mean square of speech as it is diffused."""
+        return self.wave_scale**2 * SPEECH_POWER
 
     @property
     def require_raw_speech(self) -> bool:
@@ -66,27 +72,6 @@ class WaveSampling(AbsTTS):
     def default_eta(self) -> float:
         """1, ancestral, as in the papers; 0 for a student, distilled for DDIM steps."""
         return 0.0 if self.is_student else 1.0
-
-    def times(
-        self,
-        num_steps: int | None = None,
-        schedule: str | Sequence[float] | None = None,
-    ) -> Tensor:
-        """Decreasing sampling times that end at 0, (num_steps + 1,).
-
-        Raises:
-            ValueError: If they are outside the range of the noise schedule, or both
-                arguments are given.
-        """
-        if schedule is None:
-            steps = self.num_steps if num_steps is None else num_steps
-            return self.denoiser.schedule.timesteps(steps)
-        if num_steps is not None:
-            raise ValueError(
-                f"num_steps ({num_steps}) and schedule ({schedule}) exclude each other:"
-                " a schedule has its own number of steps"
-            )
-        return resolve(schedule, self.denoiser.schedule)
 
     def sampled_denoiser(self, network: nn.Module | None = None) -> ClippedDenoiser:
         """The denoiser as it is sampled, which is also what a student learns from.

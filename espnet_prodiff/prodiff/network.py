@@ -108,6 +108,11 @@ class ProDiffNetwork(nn.Module):
         )
         self.skip_proj = nn.Conv1d(channels, channels, 1)
         self.out_proj = nn.Conv1d(channels, n_mels, 1)
+        # As published. torch's default starts the stack four times as quiet, and it
+        # learns more slowly.
+        for module in self.modules():
+            if isinstance(module, nn.Conv1d):
+                nn.init.kaiming_normal_(module.weight)
         nn.init.zeros_(self.out_proj.weight)
         nn.init.zeros_(self.out_proj.bias)
 

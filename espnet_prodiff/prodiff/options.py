@@ -4,6 +4,7 @@ import inspect
 import logging
 from typing import Any
 
+import torch
 from espnet2.tts.fastspeech2 import FastSpeech2
 
 from espnet_prodiff.diffusion import NoiseSchedule
@@ -75,7 +76,7 @@ def text_side_options(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def noise_schedule(
-    scheduler: str, steps: int, beta: float, timescale: int
+    scheduler: str, steps: int, beta: float, timescale: int, checkpoint_format: int
 ) -> NoiseSchedule:
     """The schedule that ESPnet's ``diffusion_*`` options describe.
 
@@ -84,6 +85,7 @@ def noise_schedule(
         steps: T.
         beta: Largest beta rate of "vpsde"; without meaning for the others.
         timescale: Without effect, as in ESPnet's built-in.
+        checkpoint_format: In format 1 "vpsde" has T betas.
 
     Raises:
         ValueError: If ``scheduler`` is none of these.
@@ -93,7 +95,11 @@ def noise_schedule(
             f"diffusion_timescale={timescale} has no effect, as in ESPnet's own prodiff"
         )
     if scheduler == "vpsde":
-        return NoiseSchedule.vpsde(steps, beta_max=beta)
+        if checkpoint_format == 1:
+            return NoiseSchedule.vpsde(steps, beta_max=beta)
+        # As published: T + 1 betas, whose last level is never used.
+        longer = NoiseSchedule.vpsde(steps + 1, beta_max=beta)
+        return NoiseSchedule(longer.alpha(torch.arange(steps + 1)))
     if scheduler == "cosine":
         return NoiseSchedule.cosine(steps)
     if scheduler == "linear":

@@ -1,7 +1,7 @@
 """ProDiff: progressive fast diffusion, text to mel (Huang et al. 2022, 2207.06389)."""
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -70,7 +70,9 @@ class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
         diffusion_beta: Largest beta rate of the "vpsde" schedule.
         diffusion_scheduler: "vpsde", "cosine" or "linear".
         diffusion_cycle_ln: Dilations run 1, 2, 4 ... over so many layers; 1: none.
-        num_steps: Sampling steps at inference; default: ``diffusion_steps``.
+        num_steps: Sampling steps; default: ``diffusion_steps``, but 4 with continuous
+            times.
+        distilled_times: Times that a student was distilled at, with the final 0.
         prediction_type: What the network predicts: "x_0", "eps" or "v".
         noise_cond: What it is told of the noise: "step", "alpha" or "log_snr".
         train_times: Times at which a teacher is trained: "discrete" (1 ... T) or
@@ -99,6 +101,7 @@ class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
         diffusion_scheduler: str = "vpsde",
         diffusion_cycle_ln: int = 1,
         num_steps: int | None = None,
+        distilled_times: Sequence[float] | None = None,
         prediction_type: str = "x_0",
         noise_cond: str = "step",
         train_times: str = "discrete",
@@ -111,10 +114,12 @@ class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
         super().__init__(idim, odim, **options)
         del self.decoder, self.feat_out, self.criterion
         schedule = noise_schedule(
-            diffusion_scheduler, diffusion_steps, diffusion_beta, diffusion_timescale
+            diffusion_scheduler,
+            diffusion_steps,
+            diffusion_beta,
+            diffusion_timescale,
+            espnet_prodiff,
         )
-        self.num_steps = diffusion_steps if num_steps is None else num_steps
-        schedule.timesteps(self.num_steps)  # refuse an impossible number at once
         network = ProDiffNetwork(
             n_mels=odim,
             cond_channels=options["adim"],
@@ -123,12 +128,13 @@ class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
             dilation_cycle=diffusion_cycle_ln,
         )
         self.denoiser = Denoiser(network, schedule, prediction_type, noise_cond)
-        # Progressive distillation replaces this; the model knows no teacher.
         if train_times not in TRAIN_TIMES:
             raise ValueError(
                 f"train_times must be one of {', '.join(TRAIN_TIMES)}, but it is "
                 f"{train_times!r}"
             )
+        self.set_steps(num_steps, distilled_times, train_times, espnet_prodiff)
+        # Progressive distillation replaces this; the model knows no teacher.
         self.objective: Callable[..., Tensor] = partial(
             clean_data_objective, times=train_times
         )

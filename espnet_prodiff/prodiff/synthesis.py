@@ -6,17 +6,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from espnet_prodiff.diffusion import Denoiser, sample
+from espnet_prodiff.diffusion import sample
 from espnet_prodiff.layers.durations import frames_of
 from espnet_prodiff.layers.padding import UtteranceNoise, append_eos, length_mask
+from espnet_prodiff.layers.sampled_model import SampledModel
 from espnet_prodiff.prodiff.text_side import TextSide
 
 
-class Synthesis(TextSide):
-    """The half of ProDiff that speaks."""
+class Synthesis(SampledModel, TextSide):
+    """Inference of ProDiff."""
 
-    denoiser: Denoiser
-    num_steps: int
+    data_power = 1.0  # normalised mels
+    # What the text leaves open has a standard deviation of .2 to 1 of the mels': an
+    # exact denoiser keeps most of it between these (benchmarks/step_placement.py).
+    snr_ends = (-15.0, 30.0)
+    default_num_steps = 4
 
     def inference(self, text: Tensor, **options: Any) -> dict[str, Tensor]:
         """Synthesise one utterance: ``inference_batch`` without the batch.
@@ -49,6 +53,7 @@ class Synthesis(TextSide):
         alpha: float = 1.0,
         use_teacher_forcing: bool = False,
         num_steps: int | None = None,
+        schedule: str | Sequence[float] | None = None,
         eta: float = 0.0,
         solver: str = "ddim",
         temperature: float = 1.0,
@@ -69,7 +74,9 @@ class Synthesis(TextSide):
             alpha: Factor on the predicted durations: 2 speaks at half the speed.
             use_teacher_forcing: Whether to use the given durations, pitch and energy;
                 what is not given is predicted.
-            num_steps: Sampling steps; default: those that the model was made for.
+            num_steps: Steps, placed by SNR; default: the model's own.
+            schedule: Steps at other places instead, see
+                ``diffusion.sampling_times.resolve``.
             eta: Share of fresh noise in "ddim", 0 ... 1.
             solver: "ddim" or "dpmsolver++".
             temperature: Factor on the noise.
@@ -87,9 +94,7 @@ class Synthesis(TextSide):
             raise ValueError(f"alpha must be greater than 0, but it is {alpha}")
         if not temperature >= 0:
             raise ValueError(f"temperature must not be negative: {temperature}")
-        timesteps = self.denoiser.schedule.timesteps(
-            self.num_steps if num_steps is None else num_steps
-        )
+        timesteps = self.times(num_steps, schedule)
         if not all(len(text) for text in texts):
             raise ValueError("text is empty: there is nothing to say")
         text_lengths = torch.tensor([len(text) for text in texts]).to(texts[0].device)

@@ -123,6 +123,7 @@ def phase_config(
     merged["tts"] = teacher.config["tts"]
     merged["tts_conf"] = teacher.config["tts_conf"] | different
     merged["tts_conf"]["num_steps"] = num_steps
+    merged["tts_conf"].pop("distilled_times", None)  # the training enters its own
     for part in ("feats_extract", "pitch_extract", "energy_extract"):
         merged[part] = teacher.config.get(part)
     merged["teacher_model_file"] = str(teacher.model_file)

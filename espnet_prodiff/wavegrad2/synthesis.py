@@ -56,9 +56,9 @@ class Synthesis(WaveSampling):
             lids: Language id, (1,).
             alpha: Factor on the predicted durations: 2 speaks at half the speed.
             use_teacher_forcing: Whether to use the given durations.
-            num_steps: Evenly spaced steps; default: those that the model was made for.
+            num_steps: Steps, placed by SNR; default: the model's own.
             schedule: Steps at other places instead, see
-                ``layers.sampling_schedules.resolve``.
+                ``diffusion.sampling_times.resolve``.
             eta: Share of fresh noise, 0 ... 1; default: ``default_eta``.
             solver: "ddim" or "dpmsolver++".
             temperature: Factor on the noise.

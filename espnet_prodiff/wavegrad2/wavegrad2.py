@@ -61,8 +61,8 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
         diffusion_scheduler: "linear", "cosine" or "vpsde".
         beta_start: First beta of "linear".
         beta_end: Last beta of "linear".
-        num_steps: Sampling steps that a student was distilled for. Other models are
-            sampled in ``default_num_steps`` unless they are told otherwise.
+        num_steps: Sampling steps; default: ``default_num_steps``.
+        distilled_times: Times that a student was distilled at, with the final 0.
         prediction_type: What the network predicts: "eps" (the paper), "x_0" or "v".
         loss: "l1" (the paper) or "l2", on what the network predicts.
         wave_scale: The diffusion runs on waves times this, see DiffWave; 1 in the
@@ -111,6 +111,7 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
         beta_start: float = 1.0e-6,
         beta_end: float = 0.01,
         num_steps: int | None = None,
+        distilled_times: Sequence[float] | None = None,
         prediction_type: str = "eps",
         loss: str = "l1",
         wave_scale: float = 1.0,
@@ -169,10 +170,6 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
         schedule = noise_schedule(
             diffusion_scheduler, diffusion_steps, beta_start, beta_end
         )
-        self.is_student = num_steps is not None
-        default_num_steps = min(self.default_num_steps, diffusion_steps)
-        self.num_steps = default_num_steps if num_steps is None else num_steps
-        schedule.timesteps(self.num_steps)  # refuse an impossible number at once
         network = WaveGradNetwork(
             hidden,
             upsample_factors(hop_length, len(decoder_channels)),
@@ -182,6 +179,7 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
             size=decoder_size,
         )
         self.denoiser = Denoiser(network, schedule, prediction_type, noise_cond="alpha")
+        self.set_steps(num_steps, distilled_times, "continuous", espnet_prodiff)
         # Progressive distillation replaces this; the model knows no teacher.
         # A time t ~ U(0, T] is WaveGrad's level between two points of the grid, s ~
         # U{1 ... T}, sqrt(alpha_bar) ~ U(l_s, l_{s-1}); alpha is linear between.

@@ -258,7 +258,9 @@ def test_weighted_distance_is_that_of_eps_and_v(prediction_type):
             student, teacher, x_0, 4, weight=weight, generator=generator
         )
 
-    x_t, t, s = noisy_on_grid(student, x_0, 4, torch.Generator().manual_seed(1))
+    grid = schedule.timesteps(4)
+    x_t, step = noisy_on_grid(student, x_0, grid, torch.Generator().manual_seed(1))
+    t, s = grid[step], grid[step + 1]
     target = distillation_target(teacher, x_t, t, s)
     alpha, sigma = student.alpha_sigma(t, x_t)
     eps = (x_t - alpha * target) / sigma
@@ -336,7 +338,9 @@ def test_landing_times_are_drawn_as_often_as_they_count():
     denoiser = Denoiser(lambda x_t, *_: x_t, schedule)
     generator = torch.Generator().manual_seed(0)
     x_0 = torch.zeros(20000, 1, 1)
-    _, t, s = noisy_on_grid(denoiser, x_0, 2, generator, "landing")
+    grid = schedule.timesteps(2)
+    _, step = noisy_on_grid(denoiser, x_0, grid, generator, "landing")
+    t, s = grid[step], grid[step + 1]
     moved = {}
     for start, end in ((4.0, 2.0), (2.0, 0.0)):
         one = torch.ones(1, 1, 1, dtype=torch.float64)
@@ -349,7 +353,7 @@ def test_landing_times_are_drawn_as_often_as_they_count():
     assert share == pytest.approx(expected, abs=0.006)
     assert set(s[t == 4].tolist()) == {2.0} and set(s[t == 2].tolist()) == {0.0}
     with pytest.raises(ValueError, match="one of uniform, landing.*'late'"):
-        noisy_on_grid(denoiser, x_0, 2, generator, "late")
+        noisy_on_grid(denoiser, x_0, grid, generator, "late")
 
 
 def test_every_student_from_the_first_teacher():

@@ -103,12 +103,22 @@ def test_every_parameter_gets_a_gradient(conditioning):
         assert parameter.grad.abs().sum() > 0, name
 
 
+@pytest.mark.parametrize("times", ["discrete", "continuous"])
 @pytest.mark.parametrize("t", [0.0, 1.0, 0.8941, 42.9186, 200.0])
-def test_step_embedding_is_the_closed_form(t):
-    embedding = make_network().step_embedding
-    angles = [10 ** (4 * i / 63) * t for i in range(64)]
-    sinusoids = [math.sin(a) for a in angles] + [math.cos(a) for a in angles]
-    vector = torch.tensor(sinusoids, dtype=torch.float64)
+def test_step_embedding_is_the_closed_form(t, times):
+    embedding = make_network(train_times=times).step_embedding
+
+    def sinusoids(t):
+        sign = 1 if times == "discrete" else -1
+        angles = [10 ** (sign * 4 * i / 63) * t for i in range(64)]
+        values = [math.sin(a) for a in angles] + [math.cos(a) for a in angles]
+        return torch.tensor(values, dtype=torch.float64)
+
+    vector = sinusoids(t)
+    if times == "discrete":  # between the trained times the neighbours are blended
+        share = t - math.floor(t)
+        after = sinusoids(math.ceil(t))
+        vector = (1 - share) * sinusoids(math.floor(t)) + share * after
     for linear in (embedding.mlp[0], embedding.mlp[2]):
         vector = linear.weight @ vector + linear.bias
         vector = vector * vector.sigmoid()  # Swish
@@ -254,7 +264,7 @@ def test_network_imports_torch_alone():
     code = (
         "import sys; import espnet_prodiff.diffwave.network;"
         "import espnet_prodiff.diffwave.tiling;"
-        "import espnet_prodiff.layers.sampling_schedules;"
+        "import espnet_prodiff.diffusion.sampling_times;"
         "print([m for m in sys.modules if m.split('.')[0] in ('espnet', 'espnet2')])"
     )
     done = subprocess.run(

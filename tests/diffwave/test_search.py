@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from espnet_prodiff.diffusion import NoiseSchedule
+from espnet_prodiff.diffusion.sampling_times import FAST_SCHEDULES, times_from_betas
 from espnet_prodiff.diffwave.search import log_mel_distance, search_schedule
-from espnet_prodiff.layers.sampling_schedules import FAST_SCHEDULES, times_from_betas
 
 BASE = NoiseSchedule.linear(50, 1e-4, 0.05)
 

@@ -45,7 +45,7 @@ def test_config_tells_of_the_features(vocoder):
     config = read_config(vocoder)
     conf = config["tts_conf"]
     assert (conf["hop_length"], conf["sampling_rate"]) == (HOP, FS)
-    assert conf["espnet_prodiff"] == 1
+    assert conf["espnet_prodiff"] == 2
     made = WaveGenerator(vocoder / "valid.loss.best.pth")
     assert MelContract.of_config(config) == made.contract
     assert made.contract.n_mels == N_MELS and made.fs == FS

@@ -145,7 +145,7 @@ def test_the_vocoders_own_steps(speak, acoustic_file, vocoder_file):
         (dict(vocoder_num_steps=0), "num_steps must be between 1 and 50"),
         (dict(vocoder_schedule="base7"), "base6"),
         (dict(vocoder_num_steps=2, vocoder_schedule="base6"), "exclude each other"),
-        (dict(schedule="base6"), "ProDiff has no decoding option schedule"),
+        (dict(schedule="base7"), "must be one of base6"),
     ],
 )
 def test_bad_vocoder_options(options, message, speak):

@@ -167,10 +167,11 @@ def test_consistency_makes_a_student_of_one_step(corpus, teacher, tmp_path):
         STUDENT,
         tmp_path / "exp",
         *("--teacher_model_file", str(best(teacher))),
-        *("--distill_method", "consistency"),
+        *("--distill_method", "consistency", "--distill_distance", "l2"),
+        *("--ema_decay", "0.95"),
     )
     model = build(exp).eval()
-    assert model.tts.num_steps == 1
+    assert model.tts.times().tolist() == [4, 0]
     calls = []
     model.tts.denoiser.network.register_forward_hook(lambda *_: calls.append(1))
     model.inference(text=torch.tensor([3, 4, 5]), use_teacher_forcing=False)
@@ -185,7 +186,16 @@ def test_consistency_makes_a_student_of_one_step(corpus, teacher, tmp_path):
             STUDENT,
             tmp_path / "two",
             *("--teacher_model_file", str(best(teacher))),
-            *("--distill_method", "consistency", "--tts_conf", "num_steps=2"),
+            *("--distill_method", "consistency", "--distill_distance", "l2"),
+            *("--tts_conf", "num_steps=2"),
+        )
+    with pytest.raises(ValueError, match="runs away.*distill_distance l2, or a moving"):
+        train(
+            corpus,
+            STUDENT,
+            tmp_path / "l1",
+            *("--teacher_model_file", str(best(teacher))),
+            *("--distill_method", "consistency", "--distill_distance", "l1"),
         )
 
 

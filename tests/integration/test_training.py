@@ -29,7 +29,7 @@ def assert_same_weights(first, second):
 
 
 def test_teacher_config_carries_the_plugins_key(teacher):
-    assert read_config(teacher)["tts_conf"]["espnet_prodiff"] == 1
+    assert read_config(teacher)["tts_conf"]["espnet_prodiff"] == 2
     assert read_config(teacher)["config"] == TEACHER
 
 

@@ -55,7 +55,7 @@ def speak(wavegrad2):
 def test_config_tells_of_the_features(wavegrad2):
     conf = read_config(wavegrad2)["tts_conf"]
     assert (conf["hop_length"], conf["sampling_rate"]) == (HOP, FS)
-    assert conf["espnet_prodiff"] == 1
+    assert conf["espnet_prodiff"] == 2
     assert "normalize.mean" in load_weights(best(wavegrad2))
 
 

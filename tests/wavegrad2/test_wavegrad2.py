@@ -248,7 +248,7 @@ def test_inference_is_the_cores_sampler():
         _, cond = model.condition(tokens, lengths, made["duration"][None], frames)
     samples = len(made["wav"])
     x_T = torch.randn(1, samples, generator=torch.Generator().manual_seed(3))[None]
-    times = model.denoiser.schedule.timesteps(3)
+    times = model.times(3)
     ours = model.denoiser
     options = (ours.network, ours.schedule, ours.prediction_type, "alpha")
     denoiser = ClippedDenoiser(*options, limit=4.0)
@@ -273,8 +273,8 @@ def test_steps_and_schedules_are_free():
     steps = []
     model.inference(SAID, schedule=[0.01, 0.1, 0.5], seed=0, callback=steps.append)
     assert len(steps) == 3
-    student = tiny(num_steps=2)
-    assert student.default_eta == 0.0 and len(student.times()) == 3
+    student = tiny(distilled_times=[8, 5, 0])
+    assert student.default_eta == 0.0 and student.times().tolist() == [8, 5, 0]
     with pytest.raises(ValueError, match="between 1 and 8"):
         model.inference(SAID, num_steps=9)
     with pytest.raises(ValueError, match="exclude each other"):

@@ -1,12 +1,11 @@
-"""Fast sampling: a few noise variances of one's own, as times of the model's schedule.
+"""Where to step: by number, by name, by betas or by times.
 
-A network that was trained at T noise scales is sampled in a few steps with betas chosen
-for that. Each of their noise scales lies between two that it was trained at, and so
-stands for a fractional time (DiffWave, app. B: t_align). Sampling along these times
-with eta = 1 is the paper's fast sampler: the mean and the variance of a step follow
-from the user's betas alone.
-
-The paper counts the times of the training from 0, we from 1: ours are t_align + 1.
+A number of steps is placed evenly in log-SNR, see ``snr_times``. Betas of one's own are
+the fast sampling of DiffWave (app. B): each of their noise scales lies between two that
+the network was trained at, and so stands for a fractional time (t_align). Sampling
+along these times with eta = 1 is the paper's fast sampler: the mean and the variance of
+a step follow from the user's betas alone. The paper counts the times of the training
+from 0, we from 1: ours are t_align + 1.
 """
 
 import math
@@ -30,6 +29,8 @@ def _fibonacci(num: int, first: float) -> tuple[float, ...]:
     return tuple(betas)
 
 
+SPEECH_POWER = 0.004  # mean square of speech in [-1, 1]
+
 FAST_SCHEDULES = {
     # Six-step samplers of DiffWave, app. B.
     "base6": (0.0001, 0.001, 0.01, 0.05, 0.2, 0.5),
@@ -40,12 +41,83 @@ FAST_SCHEDULES = {
     "wavegrad25": _fibonacci(25, 1e-6),
 }
 # Sampling starts at N(0, I). Where a schedule leaves more of the clean data than this
-# at its first time, the network meets noise that is much too loud.
+# at its first time, the network meets noise that is much too loud ...
 LARGEST_PRIOR_ALPHA = 0.65
+# ... and where the data are louder than this beside the noise, it misses them.
+LARGEST_PRIOR_SNR = -15.0  # dB
 _ROUNDING = 1e-6  # of alpha and of a time, where betas are single-precision numbers
 
 
-def resolve(value: str | Sequence[float], schedule: NoiseSchedule) -> Tensor:
+def decibels(value: float) -> float:
+    """A power ratio in dB as its natural logarithm, the unit of ``log_snr``."""
+    return value * math.log(10) / 10
+
+
+def snr_times(
+    schedule: NoiseSchedule,
+    num_steps: int,
+    ends: tuple[float, float],
+    *,
+    whole: bool = False,
+    start: float | None = None,
+) -> Tensor:
+    """Times of ``num_steps`` steps, even in log-SNR.
+
+    The first step leads from the noisiest time, where sampling starts, the others from
+    log-SNRs of low + (high - low) j / N, j = 1 ... N - 1, the last of them to 0. So the
+    steps of N/2 are every second one of N, wherever the schedule reaches that far.
+
+    Even steps in t leave this to the schedule, and few of them may all be noise: 50
+    even steps of WaveGrad 2's thousand never see speech above 3 dB.
+
+    Args:
+        schedule: The noise schedule.
+        num_steps: N.
+        ends: Log-SNRs low and high between which the steps lie, as far as the schedule
+            has them.
+        whole: The network knows whole times alone: the steps lie at the nearest ones,
+            each at one of its own; as many steps as times are all of them.
+        start: Where to start instead of T.
+
+    Returns:
+        Decreasing times, float64, (num_steps + 1,).
+
+    Raises:
+        ValueError: If there are fewer times than steps, or no step.
+    """
+    schedule.timesteps(num_steps)  # checks the number
+    start = float(schedule.num_train_steps if start is None else start)
+    cleanest = 1.0 if whole else schedule.cleanest_time
+    if whole and num_steps > math.ceil(start):
+        raise ValueError(
+            f"{num_steps} steps from t = {start:g} are more than the whole times there"
+        )
+    low = max(ends[0], float(schedule.log_snr(start)))
+    share = torch.arange(1, num_steps, dtype=torch.float64) / num_steps
+    # The last one must not be cleaner than anything that the model was trained at.
+    height = ends[1] - low
+    reach = float(schedule.log_snr(min(cleanest, start))) - low
+    if num_steps > 1:
+        height = min(height, reach / float(share[-1]))
+    alphas = torch.sigmoid(low + max(height, 0.0) * share).sqrt()
+    times = schedule.t_from_alpha(alphas.clamp(min=float(schedule.alpha(start))))
+    if whole:
+        times = times.round()
+        # From the clean end upwards: each at least 1 above the one before ...
+        for j in range(num_steps - 2, -1, -1):
+            below = float(times[j + 1]) if j < num_steps - 2 else 0.0
+            times[j] = max(float(times[j]), below + 1)
+        # ... and all below the start.
+        room = math.ceil(start) - torch.arange(1, num_steps, dtype=torch.float64)
+        times = torch.minimum(times, room)
+    return torch.cat([times.new_tensor([start]), times, times.new_zeros(1)])
+
+
+def resolve(
+    value: str | Sequence[float],
+    schedule: NoiseSchedule,
+    data_power: float = SPEECH_POWER,
+) -> Tensor:
     """Read a sampling schedule as times of the model's noise schedule.
 
     Args:
@@ -53,6 +125,9 @@ def resolve(value: str | Sequence[float], schedule: NoiseSchedule) -> Tensor:
             in (0, 1); or decreasing times, each in [1, T], with or without a final 0.
             Betas and times may be a text: "0.0001, 0.01, 0.5".
         schedule: The model's noise schedule.
+        data_power: Mean square of the data that the model diffuses. The named schedules
+            were made for speech in [-1, 1]; for other data they stand for the times of
+            the same SNR.
 
     Returns:
         Decreasing times that end at 0, float64, (num_steps + 1,).
@@ -64,22 +139,28 @@ def resolve(value: str | Sequence[float], schedule: NoiseSchedule) -> Tensor:
     Warns:
         UserWarning: If it starts far from the noise N(0, I) that sampling starts with.
     """
-    times = _times(value, schedule)
+    times = _times(value, schedule, data_power)
     alpha = float(schedule.alpha(times[0]))
-    if alpha > LARGEST_PRIOR_ALPHA:
+    snr = float(schedule.log_snr(times[0])) / decibels(1) + 10 * math.log10(data_power)
+    if alpha > LARGEST_PRIOR_ALPHA or snr > LARGEST_PRIOR_SNR:
         warnings.warn(
             f"the sampling schedule starts where the wave still has {alpha:.3g} of its "
-            f"scale, but sampling starts with noise alone: above {LARGEST_PRIOR_ALPHA} "
-            "the result is likely to be noise too. Start later: larger betas, or "
-            "num_steps alone, which starts at the end of the training's schedule",
+            f"scale, {snr:.0f} dB beside the noise, but sampling starts with noise "
+            f"alone: above {LARGEST_PRIOR_ALPHA} or {LARGEST_PRIOR_SNR:.0f} dB the "
+            "result is likely to be noise too. Start later: larger betas, or num_steps "
+            "alone, which starts at the end of the training's schedule",
             stacklevel=2,
         )
     return times
 
 
-def _times(value: str | Sequence[float], schedule: NoiseSchedule) -> Tensor:
+def _times(
+    value: str | Sequence[float], schedule: NoiseSchedule, data_power: float
+) -> Tensor:
     if isinstance(value, str) and value in FAST_SCHEDULES:
-        return times_from_betas(FAST_SCHEDULES[value], schedule)
+        return times_from_betas(
+            FAST_SCHEDULES[value], schedule, data_power / SPEECH_POWER
+        )
     numbers = _numbers(value)
     if all(0 < number < 1 for number in numbers):
         return times_from_betas(numbers, schedule)
@@ -91,12 +172,16 @@ def _times(value: str | Sequence[float], schedule: NoiseSchedule) -> Tensor:
     )
 
 
-def times_from_betas(betas: Sequence[float], schedule: NoiseSchedule) -> Tensor:
+def times_from_betas(
+    betas: Sequence[float], schedule: NoiseSchedule, power_ratio: float = 1.0
+) -> Tensor:
     """Times at which the model's noise is that of other betas (DiffWave, app. B).
 
     Args:
         betas: Noise variances of the sampling steps, the least noisy first.
         schedule: The model's noise schedule.
+        power_ratio: How much more power the model's data have than those that the betas
+            are meant for: the times are those of the same SNR.
 
     Returns:
         Decreasing times that end at 0, float64, (len(betas) + 1,).
@@ -111,6 +196,9 @@ def times_from_betas(betas: Sequence[float], schedule: NoiseSchedule) -> Tensor:
             f"betas must not decrease, the least noisy step comes first: {betas}"
         )
     alphas = (1 - torch.tensor(betas, dtype=torch.float64)).cumprod(0).sqrt()
+    if power_ratio != 1:
+        log_snr = 2 * alphas.log() - torch.log1p(-(alphas**2))
+        alphas = torch.sigmoid(log_snr - math.log(power_ratio)).sqrt()
     cleanest, noisiest = float(schedule.alpha(1)), float(schedule.alpha(total))
     # The training's own betas are the very ends: rounding must not put them outside.
     if alphas[0] > cleanest + _ROUNDING or alphas[-1] < noisiest - _ROUNDING:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from espnet_prodiff.diffusion import Denoiser, NoiseSchedule, sample
+from espnet_prodiff.diffusion.sampling_times import FAST_SCHEDULES, resolve
 from espnet_prodiff.diffwave.network import DiffWaveNetwork
-from espnet_prodiff.layers.sampling_schedules import FAST_SCHEDULES, resolve
 
 BASE = NoiseSchedule.linear(50, 1e-4, 0.05)
 LARGE = NoiseSchedule.linear(200, 1e-4, 0.02)
