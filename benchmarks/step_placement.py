@@ -147,17 +147,20 @@ class Speech:
         return sum(distances) / len(distances)
 
 
-def last_log_snr(config: str, teacher: bool = False) -> tuple[float, int]:
+def last_log_snr(
+    config: str, teacher: bool = False, num_steps: int | None = None
+) -> tuple[float, int]:
     """Log-SNR of speech at a config's last step, and its number of steps.
 
     Args:
         config: A training config, or one of distillation.
         teacher: Of the teacher of the distillation, whose steps its students learn.
+        num_steps: Other than the config's.
     """
     conf = read_config(config)
     tts_conf = dict(conf["tts_conf"], hop_length=HOP)
     tts = CLASSES[conf["tts"]](10, 80, **tts_conf)
-    times = tts.times(conf["teacher_num_steps"] if teacher else None)
+    times = tts.times(conf["teacher_num_steps"] if teacher else num_steps)
     log_snr = float(tts.denoiser.schedule.log_snr(times[-2]))
     return log_snr + math.log(tts.data_power), len(times) - 1
 

@@ -1,11 +1,19 @@
+import math
 import warnings
 
 import pytest
 import torch
 
 from espnet_prodiff.diffusion import Denoiser, NoiseSchedule, sample
-from espnet_prodiff.diffusion.sampling_times import FAST_SCHEDULES, resolve
+from espnet_prodiff.diffusion.sampling_times import (
+    FAST_SCHEDULES,
+    SPEECH_POWER,
+    decibels,
+    resolve,
+    snr_times,
+)
 from espnet_prodiff.diffwave.network import DiffWaveNetwork
+from tests.diffusion.oracles import GaussianOracle, oracle
 
 BASE = NoiseSchedule.linear(50, 1e-4, 0.05)
 LARGE = NoiseSchedule.linear(200, 1e-4, 0.02)
@@ -173,3 +181,82 @@ def test_a_schedule_far_from_the_noise_prior_is_warned_of(betas, warns):
 def test_betas_in_the_wrong_order_are_refused():
     with pytest.raises(ValueError, match="the least noisy step comes first"):
         resolve([0.5, 0.1, 0.01], BASE)
+
+
+COSINE = NoiseSchedule.cosine(1000)
+MELS = decibels(-15), decibels(30)
+
+
+def test_steps_are_even_in_log_snr_and_halves_are_nested():
+    times = snr_times(COSINE, 8, MELS)
+    assert times[0] == 1000 and times[-1] == 0 and len(times) == 9
+    levels = COSINE.log_snr(times[1:-1]) / decibels(1)
+    expected = torch.tensor([-15 + 45 * j / 8 for j in range(1, 8)]).double()
+    torch.testing.assert_close(levels, expected, rtol=0, atol=1e-6)
+    for num_steps in (4, 2, 1):
+        fewer = snr_times(COSINE, num_steps, MELS)
+        torch.testing.assert_close(fewer, times[:: 8 // num_steps])
+
+
+def test_no_step_is_cleaner_than_what_was_trained():
+    # t = 1 of BASE has an SNR of 40 dB, of which speech keeps 16.
+    ends = decibels(4), decibels(64)
+    for num_steps in (2, 6, 12, 25, 49):
+        times = snr_times(BASE, num_steps, ends, whole=True)
+        assert times[-2] >= 1 and (times == times.round()).all()
+        assert (times.diff() < 0).all() and len(times) == num_steps + 1
+        assert num_steps < 4 or times[-2] == 1
+    everything = snr_times(BASE, 50, ends, whole=True)
+    assert everything.tolist() == list(range(50, -1, -1))
+    continuous = snr_times(BASE, 12, ends)
+    assert 0 < continuous[-2] < 1  # trained too, and cleaner than t = 1
+    with pytest.raises(ValueError, match="between 1 and 50"):
+        snr_times(BASE, 51, ends, whole=True)
+
+
+def test_from_the_middle():
+    times = snr_times(BASE, 3, MELS, start=6.25)
+    assert times[0] == 6.25 and times[-1] == 0 and (times.diff() < 0).all()
+    whole = snr_times(BASE, 3, MELS, start=6.25, whole=True)
+    assert whole[0] == 6.25 and (whole[1:] == whole[1:].round()).all()
+    with pytest.raises(ValueError, match="8 steps from t = 6.25 are more"):
+        snr_times(BASE, 8, MELS, start=6.25, whole=True)
+
+
+def share_kept(schedule, times, sd):
+    """Of a Gaussian's standard deviation, by its exact denoiser."""
+    denoiser = oracle(GaussianOracle(variance=sd**2), schedule)
+    x_T = torch.ones(1, 1, 1, dtype=torch.float64)  # all is linear
+    return sample(denoiser, x_T, times).item() / sd
+
+
+def test_four_steps_keep_most_of_what_a_text_leaves_open():
+    # The schedule that was the default until version 0.2 kept a fifth.
+    old = NoiseSchedule.vpsde(4)
+    assert share_kept(old, old.timesteps(4), 0.35) == pytest.approx(0.21, abs=0.01)
+    published = NoiseSchedule(NoiseSchedule.vpsde(5).alpha(torch.arange(5)))
+    kept = share_kept(published, published.timesteps(4), 0.35)
+    assert kept == pytest.approx(0.29, abs=0.01)
+    four = snr_times(COSINE, 4, MELS)
+    for sd, least in ((0.2, 0.65), (0.35, 0.68), (0.5, 0.68), (1.0, 0.64)):
+        assert share_kept(COSINE, four, sd) > least
+
+
+@pytest.mark.parametrize("scale", [1.0, 4.0, 16.0])
+def test_named_schedules_mean_the_same_snr_whatever_the_scale(scale):
+    power = scale**2 * SPEECH_POWER
+    times = resolve("base6", COSINE, power)
+    levels = COSINE.log_snr(times[:-1]) + math.log(power)
+    of_paper = BASE.log_snr(resolve("base6", BASE)[:-1]) + math.log(SPEECH_POWER)
+    torch.testing.assert_close(levels, of_paper, rtol=0, atol=0.02)
+
+
+def test_speech_beside_the_first_noise_is_warned_of():
+    # alpha .613 is nearly noise for a wave as it is, and speech for a wave times 16.
+    betas = FAST_SCHEDULES["base6"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        resolve(betas, BASE)
+        resolve("base6", COSINE, 16**2 * SPEECH_POWER)
+    with pytest.warns(UserWarning, match=r"-2 dB beside the noise"):
+        resolve(betas, COSINE, 16**2 * SPEECH_POWER)

@@ -46,6 +46,10 @@ def test_student_starts_as_its_teacher_and_learns_the_denoiser_only(student, tea
 def test_student_knows_its_steps_and_no_teacher(student, teacher):
     config = read_config(student)
     assert config["tts_conf"]["num_steps"] == 2
+    # Its times are every second of its teacher's, written down.
+    times = build(teacher).tts.times()[::2].tolist()
+    assert config["tts_conf"]["distilled_times"] == times
+    assert build(student).tts.times().tolist() == times
     assert str(teacher) not in (student / "config.yaml").read_text()
     record = yaml.safe_load((student / "teacher.yaml").read_text())
     assert record["teacher_model_file"] == str(best(teacher))
@@ -167,7 +171,7 @@ def test_consistency_makes_a_student_of_one_step(corpus, teacher, tmp_path):
         STUDENT,
         tmp_path / "exp",
         *("--teacher_model_file", str(best(teacher))),
-        *("--distill_method", "consistency", "--distill_distance", "l2"),
+        *("--distill_method", "consistency", "--distill_distance", "l1"),
         *("--ema_decay", "0.95"),
     )
     model = build(exp).eval()

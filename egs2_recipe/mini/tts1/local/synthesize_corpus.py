@@ -132,12 +132,7 @@ def plan(
         variant = VARIANTS[index % num_voices]
         style = Style(voice=_voice(variant))
         if hidden_variation:
-            style = Style(
-                voice=_voice(rng.choice(VARIANTS)),
-                rate=rng.randint(140, 215),
-                pitch=rng.randint(30, 70),
-                pitch_range=rng.randint(20, 80),
-            )
+            style = draw_style(rng)
         left = num_utts - index
         utts.append(
             {
@@ -149,6 +144,16 @@ def plan(
             }
         )
     return utts
+
+
+def draw_style(rng: random.Random) -> Style:
+    """Draw what --hidden_variation leaves untold of an utterance."""
+    return Style(
+        voice=_voice(rng.choice(VARIANTS)),
+        rate=rng.randint(140, 215),
+        pitch=rng.randint(30, 70),
+        pitch_range=rng.randint(20, 80),
+    )
 
 
 def _voice(variant: str) -> str:
