@@ -67,7 +67,7 @@ def kept(schedule: NoiseSchedule, times: Tensor, sd: float) -> float:
 def open_mels() -> dict[str, dict[str, list[float]]]:
     """Shares kept by placement and number of steps, one for each of ``SDS``."""
     cosine = NoiseSchedule.cosine(1000)
-    ends = decibels(-15), decibels(30)
+    ends = decibels(-30), decibels(30)
 
     def published(steps: int) -> NoiseSchedule:
         return NoiseSchedule(
@@ -78,7 +78,7 @@ def open_mels() -> dict[str, dict[str, list[float]]]:
         "vpsde, T betas": lambda n: _whole(NoiseSchedule.vpsde(n)),
         "vpsde, T + 1 betas": lambda n: _whole(published(n)),
         "cosine": lambda n: (cosine, cosine.timesteps(n)),
-        "by SNR, -15 to 30 dB": lambda n: (cosine, snr_times(cosine, n, ends)),
+        "by SNR, -30 to 30 dB": lambda n: (cosine, snr_times(cosine, n, ends)),
     }
     return {
         name: {str(n): [kept(*place(n), sd) for sd in SDS] for n in STEPS}

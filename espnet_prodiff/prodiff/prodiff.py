@@ -70,7 +70,7 @@ class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
         diffusion_beta: Largest beta rate of the "vpsde" schedule.
         diffusion_scheduler: "vpsde", "cosine" or "linear".
         diffusion_cycle_ln: Dilations run 1, 2, 4 ... over so many layers; 1: none.
-        num_steps: Sampling steps; default: ``diffusion_steps``, but 4 with continuous
+        num_steps: Sampling steps; default: ``diffusion_steps``, but 8 with continuous
             times.
         distilled_times: Times that a student was distilled at, with the final 0.
         prediction_type: What the network predicts: "x_0", "eps" or "v".

@@ -1,0 +1,287 @@
+"""Which noise schedule makes the best teacher of a few steps, and which start.
+
+ProDiff's denoiser is trained on the mini recipe's corpus with hidden variation, on the
+conditioning of one trained text side, which is computed once and the same for all. So a
+training takes a minute and several seeds are affordable. Printed for every number of
+steps, on held-out sentences with the recordings' durations: the spread over five draws,
+the L1 to the recording, the variance ratio. "ends" places the steps of the whole model
+between other SNRs and compares where they lead with its 128 steps.
+
+    python3 ../../../benchmarks/teacher_schedules.py schedules --seeds 0 1 \
+        --model_file exp/tts_train_prodiff/valid.loss.best.pth \
+        --output teacher_schedules.json
+    python3 ../../../benchmarks/teacher_schedules.py starts --seeds 0 1 ...
+    python3 ../../../benchmarks/teacher_schedules.py ends ...
+
+Run it in the recipe, behind its stage 7.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from espnet_prodiff.diffusion import Denoiser, NoiseSchedule, diffusion_loss, sample
+from espnet_prodiff.diffusion.sampling_times import decibels, snr_times
+from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
+from espnet_prodiff.evaluation.machine import describe_command, describe_machine
+from espnet_prodiff.evaluation.mel_model import MelModel
+from espnet_prodiff.evaluation.mel_statistics import (
+    mel_l1,
+    seed_spread,
+    variance_ratio,
+)
+from espnet_prodiff.evaluation.run import mel_inputs
+from espnet_prodiff.integration.memory import keep_freed_memory
+from espnet_prodiff.integration.task import DiffusionTTSTask
+from espnet_prodiff.layers.padding import append_eos
+from espnet_prodiff.prodiff.loss import l1_ssim_error
+from espnet_prodiff.prodiff.network import ProDiffNetwork
+
+# Ends of the placement by SNR; None: even in t.
+ENDS = (None, (-40, 20), (-30, 20), (-30, 30), (-20, 20), (-15, 15), (-15, 30))
+DRAWS = 5
+BATCH, FRAMES = 6, 256
+CONTINUOUS = "cosine, continuous times"
+
+Rows = list[tuple[Tensor, Tensor]]  # mel (n_mels, T) and conditioning (C, T)
+
+
+def published(steps: int) -> NoiseSchedule:
+    """Vpsde with T + 1 betas, of which the last is not used."""
+    return NoiseSchedule(NoiseSchedule.vpsde(steps + 1).alpha(torch.arange(steps + 1)))
+
+
+def shifted_cosine(steps: int, db: float = 6.0) -> NoiseSchedule:
+    """The cosine schedule at SNRs higher by some dB."""
+    angle = torch.linspace(0, torch.pi / 2, steps + 1, dtype=torch.float64)
+    log_snr = -2 * angle.tan().log() + decibels(db)
+    alpha = torch.sigmoid(log_snr).sqrt()
+    noisiest = float(NoiseSchedule.cosine(steps).alpha(steps))
+    return NoiseSchedule(alpha.clamp(min=noisiest))
+
+
+SCHEDULES: dict[str, Callable[[int], NoiseSchedule]] = {
+    "vpsde, T betas": NoiseSchedule.vpsde,
+    "vpsde, T + 1 betas": published,
+    "cosine": NoiseSchedule.cosine,
+    "cosine + 6 dB": shifted_cosine,
+}
+
+
+def conditioned(model_file: Path, name: str) -> Rows:
+    """Mels of a set and what a trained text side makes of its texts."""
+    model, args = DiffusionTTSTask.build_model_from_file(None, model_file)
+    tts, mels = model.eval().tts, MelModel(model, "text side")
+    preprocess = DiffusionTTSTask.build_preprocess_fn(args, False)
+    data = read_evaluation_set(f"dump/raw/{name}", f"dump/durations/{name}/durations")
+    inputs = mel_inputs(data, lambda t: preprocess("", {"text": t})["text"], tts)
+    rows = []
+    with torch.no_grad():
+        for utt in inputs:
+            length = torch.tensor([len(utt.text)])
+            tokens, lengths = append_eos(utt.text[None], length, tts.eos)
+            encoded = tts.encode(tokens, lengths)
+            variance = {"pitch": encoded.pitch[0], "energy": encoded.energy[0]}
+            if name == "tr_no_dev":
+                variance = mels.true_variance(utt)
+            pitch, energy = (variance[key][None] for key in ("pitch", "energy"))
+            cond = tts.expand(encoded.hidden, utt.durations[None], pitch, energy)[0]
+            rows.append((mels.recorded_mel(utt).T.contiguous(), cond.contiguous()))
+    return rows
+
+
+def batch(rows: Rows, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Random pieces of random utterances: mels, conditioning, mask."""
+    mel = torch.zeros(BATCH, rows[0][0].shape[0], FRAMES)
+    cond = torch.zeros(BATCH, rows[0][1].shape[0], FRAMES)
+    mask = torch.zeros(BATCH, 1, FRAMES)
+    for j, i in enumerate(rng.choice(len(rows), BATCH, replace=False)):
+        length = rows[i][0].shape[1]
+        start = rng.integers(0, max(1, length - FRAMES + 1))
+        n = min(FRAMES, length)
+        mel[j, :, :n], cond[j, :, :n] = (x[:, start : start + n] for x in rows[i])
+        mask[j, :, :n] = 1
+    return mel, cond, mask
+
+
+def train(
+    rows: Rows,
+    schedule: NoiseSchedule,
+    times: str,
+    seed: int,
+    updates: int,
+    lr: float = 1e-3,
+    *,
+    channels: int = 96,
+    layers: int = 10,
+    torch_start: bool = False,
+) -> Denoiser:
+    """Train a denoiser; what comes back is its moving average."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    (mel, cond), *_ = rows
+    net = ProDiffNetwork(mel.shape[0], cond.shape[0], channels, layers)
+    if torch_start:
+        for module in net.modules():
+            if isinstance(module, nn.Conv1d):
+                module.reset_parameters()
+        nn.init.zeros_(net.out_proj.weight)
+        nn.init.zeros_(net.out_proj.bias)
+    denoiser = Denoiser(net, schedule)
+    optimizer = torch.optim.AdamW(
+        net.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=0
+    )
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, lr, total_steps=updates, pct_start=0.1, cycle_momentum=False
+    )
+    average = {name: value.clone() for name, value in net.state_dict().items()}
+    for _ in range(updates):
+        mel, cond, mask = batch(rows, rng)
+        loss = diffusion_loss(
+            denoiser, mel, cond, mask, distance=l1_ssim_error, times=times
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        cycle.step()
+        with torch.no_grad():
+            for name, value in net.state_dict().items():
+                average[name].lerp_(value, 0.01)
+    net.load_state_dict(average)
+    return denoiser.eval()
+
+
+@torch.no_grad()
+def draw(denoiser: Denoiser, rows: Rows, times: Tensor) -> list[Tensor]:
+    """Each utterance from ``DRAWS`` noises, (DRAWS, n_mels, T)."""
+    drawn = []
+    for i, (mel, cond) in enumerate(rows):
+        generator = torch.Generator().manual_seed(i)
+        x_T = torch.randn(DRAWS, *mel.shape, generator=generator)
+        drawn.append(sample(denoiser, x_T, times, cond[None].expand(DRAWS, -1, -1)))
+    return drawn
+
+
+def scores(drawn: list[Tensor], rows: Rows) -> dict[str, float]:
+    """Means over the utterances."""
+    figures: dict[str, list[float]] = {"spread": [], "l1": [], "variance_ratio": []}
+    for draws, (mel, _) in zip(drawn, rows, strict=True):
+        draws, truth = draws.transpose(1, 2).numpy(), mel.T.numpy()
+        figures["spread"].append(seed_spread(draws))
+        figures["l1"] += [mel_l1(one, truth) for one in draws]
+        figures["variance_ratio"] += [variance_ratio(one, truth) for one in draws]
+    return {name: round(float(np.mean(x)), 4) for name, x in figures.items()}
+
+
+def compare_schedules(
+    train_rows: Rows, rows: Rows, seed: int, updates: int
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each schedule, number of trained steps and number of steps."""
+    for steps in (4, 8):
+        for name, make in SCHEDULES.items():
+            denoiser = train(train_rows, make(steps), "discrete", seed, updates)
+            for n in (1, 2, steps):
+                times = denoiser.schedule.timesteps(n)
+                found = scores(draw(denoiser, rows, times), rows)
+                yield {"schedule": name, "trained_steps": steps, "steps": n, **found}
+    cosine = NoiseSchedule.cosine(1000)
+    denoiser = train(train_rows, cosine, "continuous", seed, updates)
+    for n in (1, 2, 4, 8, 16, 64):
+        found = scores(draw(denoiser, rows, cosine.timesteps(n)), rows)
+        yield {"schedule": CONTINUOUS, "trained_steps": None, "steps": n, **found}
+
+
+def compare_starts(
+    train_rows: Rows, rows: Rows, seed: int, updates: int
+) -> Iterator[dict[str, Any]]:
+    """Yield the L1 at three times for each start and size of the network."""
+    schedule = NoiseSchedule.cosine(4)
+    for channels, layers in ((96, 10), (256, 20)):
+        for torch_start in (True, False):
+            sizes = {"channels": channels, "layers": layers, "torch_start": torch_start}
+            denoiser = train(train_rows, schedule, "discrete", seed, updates, **sizes)
+            yield {**sizes, **_errors(denoiser, rows)}
+
+
+@torch.no_grad()
+def _errors(denoiser: Denoiser, rows: Rows) -> dict[str, float]:
+    errors: dict[str, list[float]] = {}
+    for i, (mel, cond) in enumerate(rows):
+        eps = torch.randn(mel.shape, generator=torch.Generator().manual_seed(i))
+        for t in (1.0, 2.0, 4.0):
+            alpha, sigma = denoiser.schedule.alpha(t), denoiser.schedule.sigma(t)
+            x_t = (alpha * mel + sigma * eps)[None]
+            error = (denoiser(x_t, t, cond[None]).x_0[0] - mel).abs().mean()
+            errors.setdefault(f"l1_at_{t:.0f}", []).append(float(error))
+    return {name: round(float(np.mean(x)), 4) for name, x in errors.items()}
+
+
+def compare_ends(
+    model_file: Path, rows: Rows, num_utts: int = 10
+) -> Iterator[dict[str, Any]]:
+    """Yield how far few steps of a whole teacher end from 128, from the same noise."""
+    model, _ = DiffusionTTSTask.build_model_from_file(None, model_file)
+    denoiser, rows = model.eval().tts.denoiser, rows[:num_utts]
+    schedule = denoiser.schedule
+    many = draw(denoiser, rows, schedule.timesteps(128))
+    yield {"ends_db": None, "steps": 128, "distance": 0.0, **scores(many, rows)}
+    for n in (2, 4, 8, 16):
+        for ends in ENDS:
+            times = schedule.timesteps(n)
+            if ends is not None:
+                times = snr_times(schedule, n, tuple(decibels(end) for end in ends))
+            few = draw(denoiser, rows, times)
+            distance = [
+                float((a - b).abs().mean()) for a, b in zip(few, many, strict=True)
+            ]
+            found = {"distance": round(float(np.mean(distance)), 4)}
+            yield {"ends_db": ends, "steps": n, **found, **scores(few, rows)}
+
+
+def main() -> None:
+    """Train and print, row by row; write everything as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("comparison", choices=("schedules", "starts", "ends"))
+    parser.add_argument("--model_file", type=Path, required=True, help="its text side")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--updates", type=int, default=500)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    keep_freed_memory()
+    rows = conditioned(args.model_file, "eval1")
+    results: dict[str, Any] = {
+        "command": describe_command(f"benchmarks/{Path(__file__).name}"),
+        "machine": describe_machine(),
+        "rows": [],
+    }
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    start = time.time()
+    for row in _rows(args, rows):
+        print(f"{time.time() - start:6.0f} s", row, flush=True)
+        results["rows"].append(row)
+        args.output.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def _rows(args: argparse.Namespace, rows: Rows) -> Iterator[dict[str, Any]]:
+    if args.comparison == "ends":
+        yield from compare_ends(args.model_file, rows)
+        return
+    compare = compare_schedules if args.comparison == "schedules" else compare_starts
+    train_rows = conditioned(args.model_file, "tr_no_dev")
+    for seed in args.seeds:
+        for row in compare(train_rows, rows, seed, args.updates):
+            yield {"seed": seed, "updates": args.updates, **row}
+
+
+if __name__ == "__main__":
+    main()
