@@ -1,8 +1,9 @@
-"""Our teacher against ESPnet's built-in prodiff: same config, corpus and updates.
+"""Our teacher against ESPnet's built-in prodiff: same sizes, corpus and updates.
 
-Each is trained at every learning rate of a small grid through the ordinary stage 7 and
-judged at its best: L1 of held-out mels, decoded in 4 steps with the recordings'
-durations. Needs the mini recipe up to stage 7 (its data, statistics and teacher).
+Each has the noise schedule of its own recipes and is trained at every learning rate of a
+small grid through the ordinary stage 7 and judged at its best: L1 of held-out mels,
+decoded in 4 steps with the recordings' durations. Needs the mini recipe up to stage 7
+(its data, statistics and teacher).
 
     python3 benchmarks/compare_builtin.py --teacher exp/tts_train_.../config.yaml \
         --data_dir dump/raw/eval1 --durations dump/durations/eval1/durations \
@@ -31,6 +32,13 @@ from espnet_prodiff.integration.task import DiffusionTTSTask
 
 KEYS = {"ours": "prodiff", "built-in": "prodiff_builtin"}
 EPOCHS = 4
+STEPS = 4
+# What the built-in is trained for, as in ESPnet's recipes.
+BUILTIN_DIFFUSION = {
+    "diffusion_scheduler": "vpsde",
+    "diffusion_steps": STEPS,
+    "diffusion_beta": 40.0,
+}
 
 
 def run_config(
@@ -49,6 +57,7 @@ def run_config(
         shared = inspect.signature(Builtin).parameters
         conf = {name: value for name, value in conf.items() if name in shared}
         conf["use_masking"] = True  # ours always masks
+        conf |= BUILTIN_DIFFUSION
     scheduler = dict(config["scheduler_conf"], max_lr=lr, total_steps=updates)
     return config | {
         "tts": key,
@@ -123,7 +132,7 @@ def main() -> None:
         loaded, train_args = DiffusionTTSTask.build_model_from_file(
             None, exp / "valid.loss.best.pth"
         )
-        model = MelModel(loaded.eval(), f"{name} {lr}")
+        model = MelModel(loaded.eval(), f"{name} {lr}", STEPS)
         preprocess = DiffusionTTSTask.build_preprocess_fn(train_args, False)
         inputs = mel_inputs(
             utterances,

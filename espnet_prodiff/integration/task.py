@@ -138,7 +138,8 @@ class DiffusionTTSTask(TTSTask):
         if teacher is not None:
             halved = max(1, teacher.num_steps // 2)
             one_step = args.distill_method == "consistency"
-            args.tts_conf.setdefault("num_steps", 1 if one_step else halved)
+            if args.tts_conf.get("num_steps") is None:
+                args.tts_conf["num_steps"] = 1 if one_step else halved
         model = super().build_model(args)
         if teacher is not None:
             if args.freeze_text_side and hasattr(model.tts, "freeze_text_side"):

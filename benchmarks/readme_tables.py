@@ -1,0 +1,208 @@
+"""The README's tables, made from the measurements in ``benchmarks/results``.
+
+Between ``<!-- table: NAME -->`` and ``<!-- end -->`` the README holds what this makes
+of NAME; tests/test_readme.py keeps it so.
+
+    python3 benchmarks/readme_tables.py            # rewrites README.md
+    python3 benchmarks/readme_tables.py --add results.json --name NAME
+                                                   # takes in a bin.evaluate's result
+"""
+
+import argparse
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+REGION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def load(name: str) -> dict[str, Any]:
+    """A measurement by its name."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def figure(entry: dict[str, float] | None, spec: str, interval: bool = True) -> str:
+    """A mean with half of its 95 % interval, or nothing."""
+    if entry is None:
+        return ""
+    text = format(entry["mean"], spec).replace("0.", ".", entry["mean"] < 1)
+    if interval and entry.get("ci95") is not None:
+        text += " ± " + format(entry["ci95"], spec).replace("0.", ".", 1)
+    return text
+
+
+def lines(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; the first column is text."""
+    out = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
+    out += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(out) + "\n"
+
+
+def systems(name: str, columns: dict[str, tuple[str, str, bool]]) -> str:
+    """A table of a ``bin.evaluate``: by key a header, a format, whether an interval."""
+    rows = [
+        [
+            _bold(system["name"]),
+            *(
+                figure(system.get(key), spec, ci)
+                for key, (_, spec, ci) in columns.items()
+            ),
+        ]
+        for system in load(name)["systems"]
+    ]
+    return lines(["", *(header for header, _, _ in columns.values())], rows)
+
+
+def _bold(name: str) -> str:
+    return f"**{name}**" if name.startswith("student") else name
+
+
+def hidden() -> str:
+    """ProDiff with hidden variation, shares of the first system beside the figures."""
+    found = {system["name"]: system for system in load("hidden")["systems"]}
+    models = {name: s for name, s in found.items() if "spread" in s}
+    first = next(iter(models.values()))
+    rows = []
+    for name, system in models.items():
+        steps = re.search(r"(\d+) steps?$", name)[1]
+        plain = next(
+            (
+                s
+                for n, s in models.items()
+                if re.fullmatch(rf"teacher, {steps} steps?", n)
+            ),
+            None,
+        )
+        share = system["spread"]["mean"] / first["spread"]["mean"]
+        spread = f"{figure(system['spread'], '.3f')} ({share:.0%})"
+        distance = figure(system["distance"], ".3f")
+        if not name.startswith("teacher") and plain is not None:
+            left = system["distance"]["mean"] / plain["distance"]["mean"]
+            distance += f" ({left:.2f})"
+        rows.append(
+            [
+                _bold(name),
+                figure(system["mel_l1"], ".3f", False),
+                figure(system["variance_ratio"], ".2f", False),
+                spread,
+                distance,
+                figure(system["ndb"], ".3f"),
+                figure(system["jsd"], ".4f", False),
+                figure(system.get("mcd"), ".2f"),
+                figure(system.get("rtf_model"), ".3f", False),
+            ]
+        )
+    header = ["", "L1", "variance ratio", "spread", "distance", "NDB", "JSD", "MCD, dB"]
+    return lines([*header, "RTF"], rows)
+
+
+def schedules() -> str:
+    """Spread of teachers by their noise schedule, a column for each seed's mean."""
+    rows: dict[tuple[str, int], dict[int, dict[str, float]]] = {}
+    for row in load("teacher_schedules")["rows"]:
+        trained = row["trained_steps"]
+        if trained not in (None, row["steps"]) or row["steps"] in (1, 2):
+            continue
+        rows.setdefault((row["schedule"], row["steps"]), {})[row["seed"]] = row
+    table = []
+    for (name, steps), seeds in sorted(rows.items(), key=lambda item: item[0][1]):
+        ordered = [seeds[seed] for seed in sorted(seeds)]
+        table.append(
+            [
+                f"{name}, {steps} steps",
+                *(
+                    ", ".join(format(row[key], spec) for row in ordered)
+                    for key, spec in (
+                        ("spread", ".3f"),
+                        ("variance_ratio", ".2f"),
+                        ("l1", ".3f"),
+                    )
+                ),
+            ]
+        )
+    return lines(["teacher", "spread", "variance ratio", "L1"], table)
+
+
+def placement() -> str:
+    """What exact denoisers keep, by placement and number of steps."""
+    found = load("step_placement")["open_mels"]
+    sds = found["sds"]
+    rows = []
+    for name, steps in found["share_kept"].items():
+        for n in ("4", "8", "16"):
+            kept = dict(zip(sds, steps[n], strict=True))
+            rows.append([f"{name}, {n} steps", *(f"{kept[sd]:.2f}" for sd in sds)])
+    return lines(["exact denoisers", *(f"sd {sd:g}" for sd in sds)], rows)
+
+
+def last_steps() -> str:
+    """Where the full-size configs' sampling ends."""
+    rows = [
+        [name, str(row["steps"]), f"{row['snr_db']:.0f}", f"{row['log_mel_l1']:.2f}"]
+        for name, row in load("step_placement")["full_size"].items()
+    ]
+    return lines(["", "steps", "SNR of the last, dB", "log-mel L1 of the oracle"], rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "mini": lambda: systems(
+        "mini",
+        {
+            "mel_l1": ("mel L1", ".3f", True),
+            "variance_ratio": ("variance ratio", ".3f", False),
+            "mcd": ("MCD, dB", ".2f", True),
+            "log_f0_rmse": ("log-F0 RMSE", ".3f", False),
+            "rtf_model": ("RTF to mel", ".3f", False),
+            "rtf": ("RTF to wave", ".3f", False),
+        },
+    ),
+    "hidden": hidden,
+    "schedules": schedules,
+    "placement": placement,
+    "last_steps": last_steps,
+    "diffwave": lambda: systems(
+        "diffwave",
+        {
+            "log_mel_l1": ("log-mel L1", ".2f", True),
+            "pesq": ("PESQ", ".2f", False),
+            "stoi": ("STOI", ".3f", True),
+            "mcd": ("MCD, dB", ".2f", True),
+            "rtf": ("RTF", ".2f", False),
+        },
+    ),
+}
+
+
+def filled(readme: str) -> str:
+    """The README with every table made anew."""
+    return REGION.sub(lambda m: m[1] + TABLES[m[2]]() + m[3], readme)
+
+
+def add(results: Path, name: str) -> None:
+    """Take in a ``results.json`` of bin.evaluate without its single values."""
+    found = json.loads(results.read_text(encoding="utf-8"))
+    for system in found["systems"]:
+        system.pop("values", None)
+    RESULTS.mkdir(exist_ok=True)
+    target = RESULTS / f"{name}.json"
+    target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Rewrite the README, or take in a result."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--add", type=Path, help="results.json of bin.evaluate")
+    parser.add_argument("--name", help="of the result")
+    args = parser.parse_args()
+    if args.add:
+        add(args.add, args.name)
+    readme = ROOT / "README.md"
+    readme.write_text(filled(readme.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
