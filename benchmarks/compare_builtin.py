@@ -1,6 +1,6 @@
 """Our teacher against ESPnet's built-in prodiff: same sizes, corpus and updates.
 
-Each has the noise schedule of its own recipes and is trained at every learning rate of a
+Each has the noise schedule of its own recipes, is trained at every learning rate of a
 small grid through the ordinary stage 7 and judged at its best: L1 of held-out mels,
 decoded in 4 steps with the recordings' durations. Needs the mini recipe up to stage 7
 (its data, statistics and teacher).

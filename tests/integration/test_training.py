@@ -248,7 +248,11 @@ def test_configs_of_every_size_build(corpus, tmp_path):
         "conf/distill_wavegrad2.yaml",
         "conf/mini/distill_wavegrad2.yaml",
         "conf/distill_prodiff_half.yaml",
+        "conf/distill_prodiff_consistency.yaml",
+        "conf/mini/distill_prodiff_consistency.yaml",
         "conf/train_prodiff_paper.yaml",
+        "conf/train_diffwave_paper.yaml",
+        "conf/train_wavegrad2_paper.yaml",
     ):
         options = train_options(corpus, config, tmp_path / "exp")
         for part in ("train", "valid"):
