@@ -4,8 +4,9 @@ ProDiff's denoiser is trained on the mini recipe's corpus with hidden variation,
 conditioning of one trained text side, which is computed once and the same for all. So a
 training takes a minute and several seeds are affordable. Printed for every number of
 steps, on held-out sentences with the recordings' durations: the spread over five draws,
-the L1 to the recording, the variance ratio. "ends" places the steps of the whole model
-between other SNRs and compares where they lead with its 128 steps.
+the L1 to the recording, the variance ratio, NDB and JSD. "starts" compares the first
+weights, "ends" places the steps of the whole model between other SNRs and compares
+where they lead with its 128 steps.
 
     python3 ../../../benchmarks/teacher_schedules.py schedules --seeds 0 1 \
         --model_file exp/tts_train_prodiff/valid.loss.best.pth \
@@ -19,7 +20,8 @@ Run it in the recipe, behind its stage 7.
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,11 @@ from torch import Tensor, nn
 
 from espnet_prodiff.diffusion import Denoiser, NoiseSchedule, diffusion_loss, sample
 from espnet_prodiff.diffusion.sampling_times import decibels, snr_times
+from espnet_prodiff.evaluation.diversity import (
+    compare_histograms,
+    fit_bins,
+    histogram,
+)
 from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
 from espnet_prodiff.evaluation.machine import describe_command, describe_machine
 from espnet_prodiff.evaluation.mel_model import MelModel
@@ -171,21 +178,30 @@ def draw(denoiser: Denoiser, rows: Rows, times: Tensor) -> list[Tensor]:
 
 
 def scores(drawn: list[Tensor], rows: Rows) -> dict[str, float]:
-    """Means over the utterances."""
+    """Means over the utterances; of NDB and JSD over the draws."""
     figures: dict[str, list[float]] = {"spread": [], "l1": [], "variance_ratio": []}
-    for draws, (mel, _) in zip(drawn, rows, strict=True):
-        draws, truth = draws.transpose(1, 2).numpy(), mel.T.numpy()
+    mels = [mel.T.numpy() for mel, _ in rows]
+    bins = fit_bins(np.concatenate(mels))
+    truth_counts = histogram(bins, np.concatenate(mels))
+    counts = np.zeros((DRAWS, bins.n_clusters), int)
+    for draws, truth in zip(drawn, mels, strict=True):
+        draws = draws.transpose(1, 2).numpy()
         figures["spread"].append(seed_spread(draws))
         figures["l1"] += [mel_l1(one, truth) for one in draws]
         figures["variance_ratio"] += [variance_ratio(one, truth) for one in draws]
+        for count, one in zip(counts, draws, strict=True):
+            count += histogram(bins, one)
+    found = [compare_histograms(count, truth_counts) for count in counts]
+    figures["ndb"] = [diversity.ndb for diversity in found]
+    figures["jsd"] = [diversity.jsd for diversity in found]
     return {name: round(float(np.mean(x)), 4) for name, x in figures.items()}
 
 
 def compare_schedules(
-    train_rows: Rows, rows: Rows, seed: int, updates: int
+    train_rows: Rows, rows: Rows, seed: int, updates: int, trained_steps: Sequence[int]
 ) -> Iterator[dict[str, Any]]:
     """Yield a row for each schedule, number of trained steps and number of steps."""
-    for steps in (4, 8):
+    for steps in trained_steps:
         for name, make in SCHEDULES.items():
             denoiser = train(train_rows, make(steps), "discrete", seed, updates)
             for n in (1, 2, steps):
@@ -253,6 +269,9 @@ def main() -> None:
     parser.add_argument("--model_file", type=Path, required=True, help="its text side")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--updates", type=int, default=500)
+    parser.add_argument(
+        "--trained_steps", type=int, nargs="+", default=[4, 8], help="of discrete ones"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
@@ -276,7 +295,9 @@ def _rows(args: argparse.Namespace, rows: Rows) -> Iterator[dict[str, Any]]:
     if args.comparison == "ends":
         yield from compare_ends(args.model_file, rows)
         return
-    compare = compare_schedules if args.comparison == "schedules" else compare_starts
+    compare = compare_starts
+    if args.comparison == "schedules":
+        compare = partial(compare_schedules, trained_steps=args.trained_steps)
     train_rows = conditioned(args.model_file, "tr_no_dev")
     for seed in args.seeds:
         for row in compare(train_rows, rows, seed, args.updates):
