@@ -19,6 +19,7 @@ from espnet_prodiff.diffusion.loss import (
 )
 from espnet_prodiff.diffusion.parameterization import Prediction
 from espnet_prodiff.diffusion.sampler import sample
+from espnet_prodiff.diffusion.sampling_times import snr_times
 from espnet_prodiff.diffusion.schedule import NoiseSchedule
 from espnet_prodiff.diffusion.student import weights_from_teacher
 from espnet_prodiff.diffusion.weighting import loss_weight
@@ -38,6 +39,7 @@ __all__ = [
     "draw_times",
     "loss_weight",
     "sample",
+    "snr_times",
     "squared_error",
     "weights_from_teacher",
 ]
