@@ -157,7 +157,7 @@ def last_log_snr(
         teacher: Of the teacher of the distillation, whose steps its students learn.
         num_steps: Other than the config's.
     """
-    conf = read_config(config)
+    conf = read_config(Path(__file__).parents[1] / config)
     tts_conf = dict(conf["tts_conf"], hop_length=HOP)
     tts = CLASSES[conf["tts"]](10, 80, **tts_conf)
     times = tts.times(conf["teacher_num_steps"] if teacher else num_steps)

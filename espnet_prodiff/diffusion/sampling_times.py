@@ -101,15 +101,11 @@ def snr_times(
         height = min(height, reach / float(share[-1]))
     alphas = torch.sigmoid(low + max(height, 0.0) * share).sqrt()
     times = schedule.t_from_alpha(alphas.clamp(min=float(schedule.alpha(start))))
-    if whole:
-        times = times.round()
-        # From the clean end upwards: each at least 1 above the one before ...
-        for j in range(num_steps - 2, -1, -1):
-            below = float(times[j + 1]) if j < num_steps - 2 else 0.0
-            times[j] = max(float(times[j]), below + 1)
-        # ... and all below the start.
-        room = math.ceil(start) - torch.arange(1, num_steps, dtype=torch.float64)
-        times = torch.minimum(times, room)
+    if whole and num_steps > 1:
+        # Each at a time of its own: 1 or more, 2 or more ... from the clean end.
+        least = torch.arange(num_steps - 1, 0, -1, dtype=torch.float64)
+        above = (times.round() - least).clamp(min=0).flip(0).cummax(0).values.flip(0)
+        times = least + above.clamp(max=math.ceil(start) - num_steps)
     return torch.cat([times.new_tensor([start]), times, times.new_zeros(1)])
 
 

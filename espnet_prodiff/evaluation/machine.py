@@ -31,5 +31,6 @@ def cpu_model() -> str:
 
 
 def describe_command(module: str) -> str:
-    """Return the command line that runs ``module`` with this process's arguments."""
-    return f"python3 -m {module} {shlex.join(sys.argv[1:])}"
+    """Return the command line that runs a module, or a file, with our arguments."""
+    program = module if module.endswith(".py") else f"-m {module}"
+    return f"python3 {program} {shlex.join(sys.argv[1:])}"

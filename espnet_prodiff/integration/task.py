@@ -154,7 +154,7 @@ class DiffusionTTSTask(TTSTask):
                 args.distill_distance,
                 args.distill_weight,
                 args.distill_times,
-                average=args.ema_decay != 0,
+                averaged=args.ema_decay != 0,
             )
             times = model.tts.objective.student_times
             model.tts.set_distilled_times(times)
@@ -176,8 +176,9 @@ class DiffusionTTSTask(TTSTask):
         optimizers = super().build_optimizers(args, model)
         if args.ema_decay != 0:
             model.weight_average = WeightAverage(optimizers[0], args.ema_decay)
-            if isinstance(model.tts.objective, DistillationObjective):
-                model.tts.objective.average = model.weight_average.of
+            objective = getattr(model.tts, "objective", None)
+            if isinstance(objective, DistillationObjective):
+                objective.average_of = model.weight_average.of
         return optimizers
 
     @classmethod

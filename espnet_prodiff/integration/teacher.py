@@ -13,6 +13,7 @@ from torch.func import functional_call
 
 from espnet_prodiff.diffusion import (
     Denoiser,
+    Prediction,
     absolute_error,
     consistency_loss,
     distillation_loss,
@@ -103,8 +104,8 @@ class DistillationObjective:
         distance: "l1", "l2" or "l1_ssim".
         weight: Name of the loss weight, see ``loss_weight``.
         times: "uniform" or "landing", see ``noisy_on_grid``; for "progressive".
-        average: Moving average of the student's weights, if its training keeps one; the
-            target of "consistency".
+        averaged: Whether the training keeps a moving average of the student's weights,
+            which then gives the targets of "consistency".
 
     Attributes:
         student_times: Times that the student is trained at and has to be sampled at,
@@ -123,7 +124,7 @@ class DistillationObjective:
         distance: str,
         weight: str,
         times: str = "uniform",
-        average: bool = False,
+        averaged: bool = False,
     ) -> None:
         _require("distill_method", method, DISTILL_METHODS)
         _require("distill_distance", distance, DISTANCES)
@@ -137,7 +138,7 @@ class DistillationObjective:
         self.teacher = teacher
         # A text side that learns moves away from the teacher's.
         self.shares_conditioning = getattr(student, "text_side_is_frozen", True)
-        if method == "consistency" and distance == "l1" and not average:
+        if method == "consistency" and distance == "l1" and not averaged:
             raise ValueError(
                 "distill_method consistency with distill_distance l1 runs away from a "
                 "target of its own making: use distill_distance l2, or a moving "
@@ -148,9 +149,9 @@ class DistillationObjective:
         each = teacher.num_steps // student.num_steps
         self.student_times: list[float] = timesteps[::each].tolist()
         self.options = {"distance": DISTANCES[distance], "weight": weight}
-        # Set where the training keeps a moving average of the student's weights.
-        self.average: Callable[[torch.nn.Parameter], Tensor] | None = None
-        self.averages = method == "consistency"
+        self.method = method
+        # Given by the task where the training keeps a moving average.
+        self.average_of: Callable[[torch.nn.Parameter], Tensor] | None = None
         self._checked = False
         # The weights that the student begins with: its teacher's, as in Salimans & Ho.
         self.start_file: Path | None = teacher.model_file
@@ -178,10 +179,10 @@ class DistillationObjective:
             with torch.no_grad():
                 _, teacher_cond = teacher.condition(**batch)
         sampled = getattr(teacher, "sampled_denoiser", lambda: teacher.denoiser)
-        averaged = {}
-        if self.averages and self.average is not None:
-            weights = {n: self.average(p) for n, p in denoiser.named_parameters()}
-            averaged["averaged"] = lambda *x: functional_call(denoiser, weights, x)
+        options = dict(self.options)
+        if self.method == "consistency" and self.average_of is not None:
+            average = {n: self.average_of(p) for n, p in denoiser.named_parameters()}
+            options["averaged"] = partial(_call_with, denoiser, average)
         return self.loss(
             denoiser,
             sampled(),
@@ -190,9 +191,15 @@ class DistillationObjective:
             mask=mask,
             teacher_cond=teacher_cond,
             generator=generator,
-            **averaged,
-            **self.options,
+            **options,
         )
+
+
+def _call_with(
+    denoiser: Denoiser, weights: dict[str, Tensor], *inputs: Any
+) -> Prediction:
+    """Call a denoiser with other weights than its own."""
+    return functional_call(denoiser, weights, inputs)
 
 
 def _progressive(

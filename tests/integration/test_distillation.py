@@ -280,7 +280,7 @@ def test_another_noise_schedule_is_refused(corpus, teacher, tmp_path):
             STUDENT,
             tmp_path / "exp",
             *("--teacher_model_file", str(best(teacher))),
-            *("--tts_conf", "diffusion_scheduler=cosine"),
+            *("--tts_conf", "diffusion_scheduler=linear"),
         )
 
 
