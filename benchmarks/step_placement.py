@@ -40,6 +40,7 @@ from espnet_prodiff.integration.registry import CLASSES
 
 FS, N_FFT, HOP = 22050, 1024, 256
 SDS = (0.1, 0.2, 0.35, 0.5, 1.0)
+NOISE = -60.0  # dB
 STEPS = (1, 2, 4, 8, 16, 32, 64)
 CONFIGS = {
     "conf/train_diffwave.yaml": {},
@@ -197,8 +198,9 @@ def ends(speech: Speech) -> dict[str, dict[str, float]]:
         for high in (20, 30, 40, 50):
             row = {}
             for n in (4, 8, 12, 25):
-                share = torch.arange(n) / n
-                row[str(n)] = speech.sampled((low + (high - low) * share) * decibels(1))
+                levels = low + (high - low) * torch.arange(n) / n
+                levels[0] = NOISE  # as the models, whose T is noise
+                row[str(n)] = speech.sampled(levels * decibels(1))
             rows[f"{low} to {high} dB"] = row
     return rows
 
