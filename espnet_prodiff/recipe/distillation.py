@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from espnet_prodiff.diffusion import distillation_plan
+from espnet_prodiff.diffusion.distillation import DISTILL_FROM
 from espnet_prodiff.integration.base_config import laid_over, read_config
 from espnet_prodiff.integration.files import ConfigError
 from espnet_prodiff.integration.teacher import Teacher
+from espnet_prodiff.layers.wave_diffusion import check_choice
 from espnet_prodiff.recipe.phase import inherited_options, train_phase
 
 BEST = "valid.loss.best.pth"
@@ -71,7 +73,7 @@ def run_plan(plan: Plan) -> list[Path]:
         teacher = Teacher(plan.teacher_file, configured)
     own = config.pop("distill_from", "previous")
     source = plan.distill_from or own
-    phases = distillation_plan(teacher.num_steps, plan.num_steps, source)
+    phases = _phases(teacher.num_steps, plan, source, config)
     if plan.num_steps and plan.num_steps[0] == teacher.num_steps:
         if not {**(config.get("student") or {}), **plan.student}:
             raise ConfigError(
@@ -79,13 +81,13 @@ def run_plan(plan: Plan) -> list[Path]:
                 "many is for a smaller student, and no option of its network was given "
                 "(student: {denoiser_layers: ...})"
             )
-        phases.insert(0, (teacher.num_steps, teacher.num_steps))
+        phases.insert(0, (teacher.num_steps, teacher.num_steps, source))
     models = {teacher.num_steps: teacher}
     made: list[Path] = []
-    for number, (teacher_steps, num_steps) in enumerate(phases, 1):
+    for number, (teacher_steps, num_steps, distill_from) in enumerate(phases, 1):
         title = f"phase {number} of {len(phases)}, {teacher_steps} -> {num_steps} steps"
         output_dir = plan.output_dir(num_steps)
-        start = made[-1] if made and source == "first" else None
+        start = made[-1] if made and distill_from == "first" else None
         phase = phase_config(models[teacher_steps], config, num_steps, plan.student)
         if start is not None:
             phase["start_model_file"] = str(start)
@@ -95,6 +97,30 @@ def run_plan(plan: Plan) -> list[Path]:
             models[num_steps] = student
         made.append(student.model_file)
     return made
+
+
+def _phases(
+    teacher_steps: int, plan: Plan, source: str, config: dict[str, Any]
+) -> list[tuple[int, int, str]]:
+    """Teacher's steps, student's steps and ``distill_from`` of every phase.
+
+    Raises:
+        ConfigError: If ``phases`` is no mapping of mappings.
+        ValueError: If a ``distill_from`` is none of its values, or a student has no
+            teacher.
+    """
+    phases = _mapping(config.get("phases"), "phases")
+    by_source = {
+        name: distillation_plan(teacher_steps, plan.num_steps, name)
+        for name in DISTILL_FROM
+    }
+    found = []
+    for i, (_, num_steps) in enumerate(by_source["previous"]):
+        own = _mapping(phases.get(num_steps), f"phases: {num_steps}")
+        name = own.get("distill_from", source)
+        check_choice("distill_from", name, DISTILL_FROM)
+        found.append((*by_source[name][i], name))
+    return found
 
 
 def phase_config(
@@ -118,6 +144,7 @@ def phase_config(
     phases = _mapping(config.pop("phases", None), "phases")
     config = laid_over(config, _mapping(phases.get(num_steps), f"phases: {num_steps}"))
     different = _mapping(config.pop("student", None), "student") | (student or {})
+    config.pop("distill_from", None)
     merged = inherited_options(teacher.config) | config
     # The student has the teacher's network, but for what ``student`` says of it.
     merged["tts"] = teacher.config["tts"]

@@ -377,3 +377,24 @@ def test_students_of_the_first_teacher_start_from_each_other(teacher_copy, phase
     log = (one / "train.log").read_text()
     assert f"weights from {best(two)}" in log
     assert str(two) not in (one / "config.yaml").read_text()
+
+
+def test_a_phase_may_learn_from_the_student_before_it(
+    teacher_copy, tmp_path, phases_here
+):
+    config = tmp_path / "distill.yaml"
+    config.write_text(
+        f"base: {Path(STUDENT).resolve()}\n"
+        "distill_from: first\n"
+        "phases:\n"
+        "    1: {distill_from: previous}\n"
+    )
+    command = ["--teacher_model_file", str(best(teacher_copy)), "--config", str(config)]
+    distill.main([*command, "--num_steps", "2", "1"])
+    two, one = (teacher_copy.parent / f"tts_teacher_steps{n}" for n in (2, 1))
+    record = yaml.safe_load((one / "teacher.yaml").read_text())
+    assert record["teacher_model_file"] == str(best(two))
+    assert f"weights from {best(two)}" in (one / "train.log").read_text()
+    config.write_text(config.read_text().replace("previous", "nobody"))
+    with pytest.raises(ValueError, match="distill_from must be one of previous, first"):
+        distill.main([*command, "--num_steps", "2", "1"])
