@@ -29,10 +29,16 @@ def figure(entry: dict[str, float] | None, spec: str, interval: bool = True) -> 
     """A mean with half of its 95 % interval, or nothing."""
     if entry is None:
         return ""
-    text = format(entry["mean"], spec).replace("0.", ".", entry["mean"] < 1)
+    text = number(entry["mean"], spec)
     if interval and entry.get("ci95") is not None:
-        text += " ± " + format(entry["ci95"], spec).replace("0.", ".", 1)
+        text += f" ± {number(entry['ci95'], spec)}"
     return text
+
+
+def number(value: float, spec: str) -> str:
+    """A number without the zero before its point."""
+    text = format(value, spec)
+    return text[1:] if text.startswith("0.") else text
 
 
 def lines(header: list[str], rows: list[list[str]]) -> str:
@@ -82,7 +88,7 @@ def hidden() -> str:
         distance = figure(system["distance"], ".3f")
         if not name.startswith("teacher") and plain is not None:
             left = system["distance"]["mean"] / plain["distance"]["mean"]
-            distance += f" ({left:.2f})"
+            distance += f" ({number(left, '.2f')})"
         rows.append(
             [
                 _bold(name),
@@ -115,7 +121,7 @@ def schedules() -> str:
             [
                 f"{name}, {steps} steps",
                 *(
-                    ", ".join(format(row[key], spec) for row in ordered)
+                    ", ".join(number(row[key], spec) for row in ordered)
                     for key, spec in (
                         ("spread", ".3f"),
                         ("variance_ratio", ".2f"),
@@ -135,14 +141,21 @@ def placement() -> str:
     for name, steps in found["share_kept"].items():
         for n in ("4", "8", "16"):
             kept = dict(zip(sds, steps[n], strict=True))
-            rows.append([f"{name}, {n} steps", *(f"{kept[sd]:.2f}" for sd in sds)])
+            rows.append(
+                [f"{name}, {n} steps", *(number(kept[sd], ".2f") for sd in sds)]
+            )
     return lines(["exact denoisers", *(f"sd {sd:g}" for sd in sds)], rows)
 
 
 def last_steps() -> str:
     """Where the full-size configs' sampling ends."""
     rows = [
-        [name, str(row["steps"]), f"{row['snr_db']:.0f}", f"{row['log_mel_l1']:.2f}"]
+        [
+            name,
+            str(row["steps"]),
+            f"{row['snr_db']:.0f}",
+            number(row["log_mel_l1"], ".2f"),
+        ]
         for name, row in load("step_placement")["full_size"].items()
     ]
     return lines(["", "steps", "SNR of the last, dB", "log-mel L1 of the oracle"], rows)

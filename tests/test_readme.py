@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import runpy
 from pathlib import Path
 
 README = Path("README.md").read_text(encoding="utf-8")
@@ -27,6 +28,12 @@ def test_files_exist():
         assert Path(name).exists(), name
     for name in re.findall(r"`((?:diffusion|prodiff|integration)/\w+\.py)`", README):
         assert (Path("espnet_prodiff") / name).exists(), name
+
+
+def test_tables_are_those_of_the_measurements():
+    tables = runpy.run_path("benchmarks/readme_tables.py")
+    assert len(tables["REGION"].findall(README)) >= 5
+    assert tables["filled"](README) == README
 
 
 def test_options_exist():
