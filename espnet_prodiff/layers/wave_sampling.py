@@ -40,8 +40,10 @@ class ClippedDenoiser(Denoiser):
         clipped = x_0.clamp(-self.limit, self.limit)
         times = torch.as_tensor(t, dtype=torch.float64, device=x_t.device)
         alpha, sigma = self.alpha_sigma(times.expand(len(x_t)), x_t)
-        # x_t = alpha x_0 + sigma eps, before and after.
-        return Prediction(clipped, eps + alpha / sigma * (x_0 - clipped))
+        # x_t = alpha x_0 + sigma eps, before and after. From x_t itself: the prediction
+        # of a network that has not learnt enough may be too large to be subtracted.
+        of_clipped = (x_t - alpha * clipped) / sigma
+        return Prediction(clipped, torch.where(clipped == x_0, eps, of_clipped))
 
 
 class WaveSampling(SampledModel, AbsTTS):

@@ -31,6 +31,14 @@ def test_what_is_clipped_still_explains_x_t():
     torch.testing.assert_close(alpha * x_0 + sigma * eps, x_t, rtol=1e-4, atol=1e-4)
 
 
+def test_a_prediction_beyond_all_bounds_leaves_x_t_in_bounds():
+    # 1e12 in float32: a difference of such numbers is off by tens of thousands.
+    x_t = torch.randn(4, 1, 50)
+    clipped = ClippedDenoiser(lambda x, *_: 1e12 * x, SCHEDULE, "v", limit=1.0)
+    x_s = sample(clipped, x_t, torch.tensor([4.0, 2.0, 1.0]))
+    assert x_s.abs().max() < 2 + x_t.abs().max()
+
+
 def test_sampling_stays_finite_whatever_the_network_says():
     x_T = torch.randn(1, 1, 50)
     times = SCHEDULE.timesteps(8)
