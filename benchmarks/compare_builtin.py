@@ -25,6 +25,7 @@ import yaml
 from espnet2.tts.prodiff import ProDiff as Builtin
 
 from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
+from espnet_prodiff.evaluation.machine import describe_command, describe_machine
 from espnet_prodiff.evaluation.mel_model import VARIANCES, MelModel
 from espnet_prodiff.evaluation.mel_scores import score_models
 from espnet_prodiff.evaluation.run import mel_inputs
@@ -157,7 +158,12 @@ def main() -> None:
             f"pitch and energy {variance}: ours {best['ours']:.3f}, built-in "
             f"{best['built-in']:.3f}, ratio {ratio:.2f}"
         )
-    (args.output_dir / "table.json").write_text(json.dumps(table, indent=2))
+    results = {
+        "command": describe_command("benchmarks/compare_builtin.py"),
+        "machine": describe_machine(),
+        "table": table,
+    }
+    (args.output_dir / "table.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -168,6 +168,38 @@ def last_steps() -> str:
     return lines(["", "steps", "SNR of the last, dB", "log-mel L1 of the oracle"], rows)
 
 
+def builtin() -> str:
+    """Ours against ESPnet's built-in, by learning rate."""
+    table = load("compare_builtin")["table"]
+    rows = []
+    for rate in table["ours"]:
+        cells = [
+            number(table[name][rate][variance], ".3f")
+            for variance in ("predicted", "true")
+            for name in ("ours", "built-in")
+        ]
+        rows.append([rate, *cells])
+    header = ["learning rate", "ours", "built-in", "ours, true pitch and energy"]
+    return lines([*header, "built-in, the same"], rows)
+
+
+def starts() -> str:
+    """The first weights: L1 of held-out mels at three times, a seed after the other."""
+    rows: dict[tuple[int, int, bool], list[dict[str, float]]] = {}
+    for row in load("starts")["rows"]:
+        key = (row["layers"], row["channels"], row["torch_start"])
+        rows.setdefault(key, []).append(row)
+    table = []
+    for (layers, channels, torch_start), seeds in sorted(rows.items()):
+        name = "torch's default" if torch_start else "Kaiming's"
+        errors = [
+            ", ".join(number(row[f"l1_at_{t}"], ".3f") for row in seeds)
+            for t in (1, 2, 4)
+        ]
+        table.append([f"{layers} x {channels}, {name}", *errors])
+    return lines(["first weights", "t = 1", "t = 2", "t = 4"], table)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "mini": lambda: systems(
         "mini",
@@ -182,6 +214,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "schedules": schedules,
     "placement": placement,
     "last_steps": last_steps,
+    "builtin": builtin,
+    "starts": starts,
     "diffwave": lambda: systems(
         "diffwave",
         {
