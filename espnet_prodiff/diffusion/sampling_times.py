@@ -95,8 +95,8 @@ def snr_times(
     low = max(ends[0], float(schedule.log_snr(start)))
     share = torch.arange(1, num_steps, dtype=torch.float64) / num_steps
     # The last one must not be cleaner than anything that the model was trained at.
-    height = ends[1] - low
     reach = float(schedule.log_snr(min(cleanest, start))) - low
+    height = ends[1] - low if low < ends[1] else reach  # a start beyond the ends
     if num_steps > 1:
         height = min(height, reach / float(share[-1]))
     alphas = torch.sigmoid(low + max(height, 0.0) * share).sqrt()

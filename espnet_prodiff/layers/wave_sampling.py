@@ -51,8 +51,9 @@ class WaveSampling(SampledModel, AbsTTS):
 
     tiled_network: type[nn.Module]  # evaluates the network in bounded memory
     wave_scale: float
-    # Speech is loud and quiet: an exact denoiser of its bins comes nearest between
-    # these, from 4 steps to 50 (benchmarks/step_placement.py).
+    # Speech is loud and quiet, so its steps go far up: above 40 dB an exact denoiser of
+    # its bins gains little more, and a trained DiffWave did best or nearly so between
+    # these in 4, 6 and 12 steps (benchmarks/results, step_placement and diffwave_ends).
     snr_ends = (-20.0, 40.0)
 
     @property

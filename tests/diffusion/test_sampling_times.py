@@ -223,6 +223,12 @@ def test_from_the_middle():
         snr_times(BASE, 8, MELS, start=6.25, whole=True)
 
 
+def test_from_beyond_the_ends():
+    start = float(COSINE.t_from_alpha(torch.sigmoid(torch.tensor(decibels(45))) ** 0.5))
+    times = snr_times(COSINE, 3, MELS, start=start)
+    assert times[0] == start and times[-1] == 0 and (times.diff() < 0).all()
+
+
 def share_kept(schedule, times, sd):
     """Of a Gaussian's standard deviation, by its exact denoiser."""
     denoiser = oracle(GaussianOracle(variance=sd**2), schedule)

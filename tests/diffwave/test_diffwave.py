@@ -163,6 +163,27 @@ def test_ancestral_unless_distilled():
         assert torch.equal(own, told) and not torch.equal(own, other)
 
 
+def test_a_student_of_the_first_format_hears_times_as_it_was_trained():
+    embeddings = {
+        name: tiny(**options).denoiser.network.step_embedding
+        for name, options in (
+            ("teacher", dict(espnet_prodiff=1)),
+            ("student", dict(espnet_prodiff=1, num_steps=3)),
+            ("now", dict(num_steps=3)),
+        )
+    }
+    raw = embeddings["student"]._sinusoids(torch.tensor([4 / 3], dtype=torch.float64))
+    seen = {}
+    for name, embedding in embeddings.items():
+        embedding.mlp[0].register_forward_hook(
+            lambda _, inputs, __, name=name: seen.update({name: inputs[0]})
+        )
+        embedding(torch.tensor([4 / 3], dtype=torch.float64))
+    torch.testing.assert_close(seen["student"], raw.float())
+    torch.testing.assert_close(seen["teacher"], seen["now"])
+    assert (seen["teacher"] - seen["student"]).norm() > 1
+
+
 def test_steps_and_schedules():
     model = tiny(diffusion_steps=50, num_steps=2)
     mel = torch.randn(3, N_MELS)
