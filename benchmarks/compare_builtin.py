@@ -29,7 +29,7 @@ from espnet_prodiff.evaluation.machine import describe_command, describe_machine
 from espnet_prodiff.evaluation.mel_model import VARIANCES, MelModel
 from espnet_prodiff.evaluation.mel_scores import score_models
 from espnet_prodiff.evaluation.run import mel_inputs
-from espnet_prodiff.integration.task import DiffusionTTSTask
+from espnet_prodiff.training.task import DiffusionTTSTask
 
 KEYS = {"ours": "prodiff", "built-in": "prodiff_builtin"}
 EPOCHS = 4

@@ -19,6 +19,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from espnet_prodiff.fileio.audio import read_audio
+from espnet_prodiff.fileio.tables import read_table
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "egs2_recipe/mini/tts1/local"))
 from espeak import Espeak
 from synthesize_corpus import draw_style
@@ -28,12 +31,11 @@ from espnet_prodiff.evaluation.diversity import (
     fit_bins,
     histogram,
 )
-from espnet_prodiff.evaluation.files import read_audio, read_table
 from espnet_prodiff.evaluation.machine import describe_command, describe_machine
 from espnet_prodiff.evaluation.measurement import measure
 from espnet_prodiff.evaluation.mel_model import MelModel
 from espnet_prodiff.evaluation.mel_statistics import seed_spread
-from espnet_prodiff.integration.loading import load_acoustic_model
+from espnet_prodiff.inference.loading import load_acoustic_model
 
 
 def to_timing_of(

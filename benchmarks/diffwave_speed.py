@@ -23,9 +23,9 @@ import torch
 from memory import peak_memory
 from tqdm import tqdm
 
+from espnet_prodiff.common.memory import keep_freed_memory
 from espnet_prodiff.diffwave.network import KERNEL_SIZE, DiffWaveNetwork
 from espnet_prodiff.diffwave.tiling import TiledNetwork
-from espnet_prodiff.integration.memory import keep_freed_memory
 
 FS, HOP, N_MELS = 22050, 256, 80
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}

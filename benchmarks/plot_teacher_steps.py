@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from espnet_prodiff.evaluation.figures import new_figure, save
+from espnet_prodiff.evaluation.plots.figures import new_figure, save
 
 STEPS = (1, 2, 4, 8, 16, 32, 64)
 ROOT = Path(__file__).parents[1]

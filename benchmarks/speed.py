@@ -15,8 +15,8 @@ from collections.abc import Callable
 import torch
 from espnet2.tts.prodiff import ProDiff as Builtin
 
-from espnet_prodiff.integration.base_config import read_config
-from espnet_prodiff.integration.memory import keep_freed_memory
+from espnet_prodiff.common.memory import keep_freed_memory
+from espnet_prodiff.fileio.config import read_config
 from espnet_prodiff.prodiff import ProDiff
 
 IDIM, ODIM = 60, 80

@@ -33,10 +33,11 @@ from espnet_prodiff.diffusion.sampling_times import (
     resolve,
     snr_times,
 )
-from espnet_prodiff.evaluation.files import read_audio, read_table
 from espnet_prodiff.evaluation.machine import describe_command, describe_machine
-from espnet_prodiff.integration.base_config import read_config
-from espnet_prodiff.integration.registry import CLASSES
+from espnet_prodiff.fileio.audio import read_audio
+from espnet_prodiff.fileio.config import read_config
+from espnet_prodiff.fileio.tables import read_table
+from espnet_prodiff.training.registry import CLASSES
 
 FS, N_FFT, HOP = 22050, 1024, 256
 SDS = (0.1, 0.2, 0.35, 0.5, 1.0)

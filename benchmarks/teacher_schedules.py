@@ -29,6 +29,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from espnet_prodiff.common.memory import keep_freed_memory
+from espnet_prodiff.common.padding import append_eos
 from espnet_prodiff.diffusion import Denoiser, NoiseSchedule, diffusion_loss, sample
 from espnet_prodiff.diffusion.sampling_times import decibels, snr_times
 from espnet_prodiff.evaluation.diversity import (
@@ -45,11 +47,9 @@ from espnet_prodiff.evaluation.mel_statistics import (
     variance_ratio,
 )
 from espnet_prodiff.evaluation.run import mel_inputs
-from espnet_prodiff.integration.memory import keep_freed_memory
-from espnet_prodiff.integration.task import DiffusionTTSTask
-from espnet_prodiff.layers.padding import append_eos
 from espnet_prodiff.prodiff.loss import l1_ssim_error
 from espnet_prodiff.prodiff.network import ProDiffNetwork
+from espnet_prodiff.training.task import DiffusionTTSTask
 
 # Ends of the placement by SNR; None: even in t.
 ENDS = (None, (-40, 20), (-30, 20), (-30, 30), (-20, 20), (-15, 15), (-15, 30))

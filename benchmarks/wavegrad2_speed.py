@@ -18,7 +18,7 @@ import torch
 from diffwave_speed import CLOCKS, measure, print_table
 from memory import peak_memory
 
-from espnet_prodiff.integration.memory import keep_freed_memory
+from espnet_prodiff.common.memory import keep_freed_memory
 from espnet_prodiff.wavegrad2.blocks import Conv
 from espnet_prodiff.wavegrad2.factors import upsample_factors
 from espnet_prodiff.wavegrad2.network import WaveGradNetwork

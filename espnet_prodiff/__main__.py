@@ -7,6 +7,8 @@ this door ours take the place of two of them; every other module runs as it is.
 import importlib
 import sys
 
+from espnet_prodiff.errors import one_message
+
 OURS = {
     "espnet2.bin.tts_train": "espnet_prodiff.bin.tts_train",
     "espnet2.bin.tts_inference": "espnet_prodiff.bin.tts_inference",
@@ -34,13 +36,8 @@ def main() -> None:
     if not hasattr(module, "main"):
         sys.exit(f"{name} cannot be run: it has no main()")
     sys.argv = [module.__file__, *sys.argv[3:]]
-    try:
+    with one_message(module_name.rpartition(".")[2]):
         module.main()
-    except Exception as error:
-        # Ours explain themselves; a traceback would only hide the message.
-        if type(error).__module__.startswith("espnet_prodiff."):
-            sys.exit(f"{type(error).__name__}: {error}")
-        raise
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from espnet2.gan_tts.jets.loss import ForwardSumLoss
 from torch import Tensor, nn
 
 from espnet_prodiff.alignment.refinement import TokenGaussians
+from espnet_prodiff.errors import UserError
 
 
 class Attention(AlignmentModule):
@@ -141,13 +142,13 @@ class Aligner(nn.Module):
             sum L; and the log attention (L, N + 1).
 
         Raises:
-            ValueError: There is no token, there are fewer frames than tokens and eos,
+            UserError: There is no token, there are fewer frames than tokens and eos,
                 or the scores are not finite.
         """
         if len(tokens) == 0:
-            raise ValueError("no tokens")
+            raise UserError("no tokens")
         if len(mel) < len(tokens) + 1:
-            raise ValueError(f"{len(mel)} frames for {len(tokens)} tokens and eos")
+            raise UserError(f"{len(mel)} frames for {len(tokens)} tokens and eos")
         if len(mel) == len(tokens) + 1:  # one way only, and no frame for lead
             only = torch.eye(len(mel)).log()
             return torch.ones(len(tokens) + 1, dtype=torch.long), only
@@ -164,7 +165,7 @@ class Aligner(nn.Module):
         """Durations (N + 2,) by attention alone, and the log attention (L, N + 2)."""
         scores, text_lengths, mel_lengths = self.log_attention([tokens], [mel])
         if not torch.isfinite(scores).all():
-            raise ValueError("the alignment scores are not finite")
+            raise UserError("the alignment scores are not finite")
         durations, _ = viterbi_decode(scores, text_lengths, mel_lengths)
         return durations[0].long().cpu(), scores[0].cpu()
 

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from espnet_prodiff.alignment.data_dir import read_data_dir
-from espnet_prodiff.alignment.features import MelExtractor, read_audio
+from espnet_prodiff.alignment.features import MelExtractor
 from espnet_prodiff.alignment.tokens import Tokenizer
+from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio.audio import read_recording
 
 # Mels kept in memory: about 13 hours at 22,050 Hz; the rest is computed when used.
 _CACHE_BYTES = 2**30
@@ -52,15 +55,13 @@ class Corpus:
         for utt, (file, text) in bar:
             self._files[utt] = file
             tokens = tokenizer(text, utt)
-            wav = read_audio(file, utt, extractor.config.fs)
+            wav = self._read(utt)
             try:
                 if len(tokens) == 0:
-                    raise ValueError("its text has no tokens")
+                    raise UserError("its text has no tokens")
                 frames = extractor.config.num_frames(len(wav))
                 if frames < len(tokens) + 1:
-                    raise ValueError(
-                        f"{frames} frames for {len(tokens)} tokens and eos"
-                    )
+                    raise UserError(f"{frames} frames for {len(tokens)} tokens and eos")
                 self._keep(utt, extractor(wav))
             except ValueError as error:
                 self.unalignable[utt] = str(error)
@@ -72,11 +73,15 @@ class Corpus:
     def mel(self, utt: str) -> Tensor:
         """Return the log-mel frames of an utterance (L, num_mels)."""
         if utt not in self._cache:
-            wav = read_audio(self._files[utt], utt, self._extractor.config.fs)
-            mel = self._extractor(wav)
+            mel = self._extractor(self._read(utt))
             self._keep(utt, mel)
             return mel
         return self._cache[utt]
+
+    def _read(self, utt: str) -> Tensor:
+        """Samples (T_wav,) of an utterance."""
+        recording = read_recording(self._files[utt], utt, self._extractor.config.fs)
+        return torch.from_numpy(recording.samples).float()
 
     def _keep(self, utt: str, mel: Tensor) -> None:
         size = mel.numel() * mel.element_size()

@@ -1,49 +1,26 @@
 """Kaldi-style data directories: reading them, and taking utterances out."""
 
-import os
 from pathlib import Path
 
-from espnet_prodiff.alignment.errors import AlignmentError
-
-
-def read_table(path: Path) -> dict[str, str]:
-    """Read "utt rest of the line" lines.
-
-    Args:
-        path: A file such as wav.scp or text.
-
-    Returns:
-        The rest of each line, possibly empty, by utterance, in the file's order.
-
-    Raises:
-        AlignmentError: The file is missing or names an utterance twice.
-    """
-    if not path.is_file():
-        raise AlignmentError(f"{path} does not exist: run the stage that makes it")
-    table: dict[str, str] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        utt, _, rest = line.strip().partition(" ")
-        if utt in table:
-            raise AlignmentError(f"{path} names utterance {utt} twice: remove one line")
-        if utt:
-            table[utt] = rest.strip()
-    return table
+from espnet_prodiff.errors import DataError
+from espnet_prodiff.fileio.atomic import write_text
+from espnet_prodiff.fileio.tables import read_table
 
 
 def read_data_dir(path: Path) -> dict[str, tuple[str, str]]:
     """Return (audio file, text) by utterance.
 
     Raises:
-        AlignmentError: wav.scp or text is missing or empty, or they do not name the
+        DataError: wav.scp or text is missing or empty, or they do not name the
             same utterances.
     """
     audio, text = read_table(path / "wav.scp"), read_table(path / "text")
     if not audio:
-        raise AlignmentError(f"{path}/wav.scp is empty: run stages 1 to 4 again")
+        raise DataError(f"{path}/wav.scp is empty: run stages 1 to 4 again")
     for table, file, other in ((text, "text", audio), (audio, "wav.scp", text)):
         lacking = [utt for utt in other if utt not in table]
         if lacking:
-            raise AlignmentError(
+            raise DataError(
                 f"{path}/{file} lacks {len(lacking)} utterances, first {lacking[0]}: "
                 f"expected one line for each of the {len(other)} in "
                 f"{path}/{'wav.scp' if file == 'text' else 'text'}"
@@ -87,13 +64,5 @@ def _replace(file: Path, text: str) -> None:
     while backup.exists():  # another tool's, or that of an earlier removal
         number += 1
         backup = backup.with_name(f"{file.name}.{number}")
-    write_atomically(backup, file.read_text(encoding="utf-8"))
-    write_atomically(file, text)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that it is old or new, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(backup, file.read_text(encoding="utf-8"))
+    write_text(file, text)

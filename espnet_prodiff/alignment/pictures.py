@@ -1,17 +1,16 @@
 """What the aligner did, as pictures."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+
+from espnet_prodiff.fileio.figures import new_figure, save_figure
 
 
 def plot_losses(history: list[tuple[float, float]], path: Path) -> None:
     """Draw the two losses over the updates into a PNG file."""
-    figure = Figure(figsize=(7, 4))
+    figure = new_figure(7, 4)
     axes = figure.subplots()
     for values, label in zip(
         np.array(history).T, ("forward sum", "binarisation"), strict=True
@@ -19,7 +18,7 @@ def plot_losses(history: list[tuple[float, float]], path: Path) -> None:
         axes.plot(np.arange(1, len(values) + 1), values, label=label)
     axes.set(xlabel="update", ylabel="loss", yscale="log", title="Aligner")
     axes.legend()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_alignment(
@@ -38,7 +37,7 @@ def plot_alignment(
         durations: Frames (N + 1,).
         path: The file.
     """
-    figure = Figure(figsize=(9, 6))
+    figure = new_figure(9, 6)
     above, below = figure.subplots(2, 1, sharex=True)
     # The prior makes log attention small everywhere; the share in a frame is clear.
     above.imshow(
@@ -55,12 +54,4 @@ def plot_alignment(
     below.imshow(mel.T, origin="lower", aspect="auto", cmap="magma")
     below.vlines(ends[:-1] - 0.5, 0, mel.size(1) - 1, color="white", linewidth=0.5)
     below.set(xlabel="frame", ylabel="mel band")
-    _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.tmp.png")
-    figure.tight_layout()
-    FigureCanvasAgg(figure).print_png(temporary)
-    os.replace(temporary, path)
+    save_figure(figure, path)

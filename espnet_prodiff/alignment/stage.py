@@ -14,15 +14,16 @@ from espnet_prodiff.alignment.aligner import Aligner
 from espnet_prodiff.alignment.corpus import Corpus
 from espnet_prodiff.alignment.data_dir import (
     read_data_dir,
-    read_table,
     remove_utterances,
-    write_atomically,
 )
-from espnet_prodiff.alignment.errors import AlignmentError
 from espnet_prodiff.alignment.features import MelConfig, MelExtractor
 from espnet_prodiff.alignment.pictures import plot_alignment, plot_losses
 from espnet_prodiff.alignment.tokens import Tokenizer
 from espnet_prodiff.alignment.training import default_updates, train
+from espnet_prodiff.errors import DataError
+from espnet_prodiff.fileio.atomic import atomic_path, write_text
+from espnet_prodiff.fileio.checkpoint import file_sha256, load_weights
+from espnet_prodiff.fileio.tables import read_table
 
 MODEL_FILE = "aligner.pth"
 _NUM_PICTURES = 3
@@ -74,12 +75,12 @@ def run(options: AlignmentOptions) -> None:
     on this data, and each set, if that model aligned it as it is now.
 
     Raises:
-        AlignmentError: Bad input; nothing was written for the set concerned.
+        DataError: Bad input; nothing was written for the set concerned.
     """
     dirs = (options.train_dir, *options.data_dirs)
     names = [path.name for path in dirs]
     if len(set(names)) < len(names):
-        raise AlignmentError(
+        raise DataError(
             f"two data directories have one name ({', '.join(names)}): durations go to "
             "<output_dir>/<name>, so give them different names"
         )
@@ -140,15 +141,15 @@ def _align_set(aligner: Aligner, corpus: Corpus, output_dir: Path, model: str) -
             plot_alignment(utt, attention, mel, durations, picture)
         lines.append(f"{utt} {' '.join(map(str, durations.tolist()))}\n")
     if not lines:
-        raise AlignmentError(
+        raise DataError(
             f"{corpus.path}: not one utterance could be aligned; first: "
             f"{next(iter(corpus.unalignable.items()), None)}"
         )
     _set_aside(corpus, output_dir)
     folder = output_dir / corpus.name
-    write_atomically(folder / "durations", "".join(lines))
+    write_text(folder / "durations", "".join(lines))
     done = {"model": model, "data": _fingerprint(corpus.path)}
-    write_atomically(folder / ".done.json", json.dumps(done) + "\n")
+    write_text(folder / ".done.json", json.dumps(done) + "\n")
 
 
 def _set_aside(corpus: Corpus, output_dir: Path) -> None:
@@ -158,7 +159,7 @@ def _set_aside(corpus: Corpus, output_dir: Path) -> None:
     listing = output_dir / corpus.name / "unaligned"
     known = read_table(listing) if listing.is_file() else {}
     known |= corpus.unalignable
-    write_atomically(listing, "".join(f"{u} {why}\n" for u, why in known.items()))
+    write_text(listing, "".join(f"{u} {why}\n" for u, why in known.items()))
     remove_utterances(corpus.path, set(corpus.unalignable))
     for utt, why in corpus.unalignable.items():
         logging.warning("%s: utterance %s cannot be aligned: %s", corpus.path, utt, why)
@@ -176,19 +177,15 @@ def _set_aside(corpus: Corpus, output_dir: Path) -> None:
 
 def save_aligner(aligner: Aligner, path: Path, trained: str) -> None:
     """Save a model; `trained` says with what options and data it was trained."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    torch.save(
-        {
-            "trained": trained,
-            "num_tokens": aligner.num_tokens,
-            "num_mels": aligner.num_mels,
-            "channels": aligner.channels,
-            "state_dict": aligner.state_dict(),
-        },
-        temporary,
-    )
-    os.replace(temporary, path)
+    saved = {
+        "trained": trained,
+        "num_tokens": aligner.num_tokens,
+        "num_mels": aligner.num_mels,
+        "channels": aligner.channels,
+        "state_dict": aligner.state_dict(),
+    }
+    with atomic_path(path) as temporary:
+        torch.save(saved, temporary)
 
 
 def load_aligner(path: Path, trained: str) -> Aligner | None:
@@ -196,13 +193,13 @@ def load_aligner(path: Path, trained: str) -> Aligner | None:
     if not path.is_file():
         return None
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        saved = load_weights(path)
         if saved["trained"] != trained:
             return None
         aligner = Aligner(saved["num_tokens"], saved["num_mels"], saved["channels"])
         aligner.load_state_dict(saved["state_dict"])
-    except Exception as error:  # arbitrary bytes trip the unpickler in any way
-        raise AlignmentError(
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise DataError(
             f"{path} is not a model of this aligner ({error}): delete it and run the "
             "stage again"
         ) from error
@@ -212,7 +209,7 @@ def load_aligner(path: Path, trained: str) -> Aligner | None:
 def _settings(options: AlignmentOptions) -> str:
     """Everything that the durations depend on, besides the data."""
     files = [options.token_list, options.bpemodel]
-    content = [_file_digest(file) for file in files if file and file.is_file()]
+    content = [file_sha256(file)[:16] for file in files if file and file.is_file()]
     training = (options.num_updates, options.batch_size, options.lr, options.seed)
     text = (options.token_type, options.cleaner, options.g2p)
     return json.dumps([_VERSION, content, asdict(options.mel), text, training])
@@ -242,7 +239,3 @@ def _is_done(output_dir: Path, data_dir: Path, model: str) -> bool:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def _file_digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from espnet_prodiff.alignment.errors import AlignmentError
+from espnet_prodiff.errors import DataError
 
 TOKEN_TYPES = ("phn", "char", "bpe", "word")
 
@@ -21,7 +21,7 @@ class Tokenizer:
         bpemodel: sentencepiece model (for "bpe").
 
     Raises:
-        AlignmentError: A file is missing, the list has no eos, or ESPnet refuses the
+        DataError: A file is missing, the list has no eos, or ESPnet refuses the
             combination.
     """
 
@@ -38,22 +38,22 @@ class Tokenizer:
 
         self.path = Path(token_list)
         if not self.path.is_file():
-            raise AlignmentError(
+            raise DataError(
                 f"token list {self.path} does not exist: run stage 5 of the recipe, "
                 "or pass its tokens.txt as --token_list"
             )
         if token_type not in TOKEN_TYPES:
-            raise AlignmentError(
+            raise DataError(
                 f"token type {token_type!r}: expected {', '.join(TOKEN_TYPES)}"
             )
         if token_type == "bpe" and (bpemodel is None or not Path(bpemodel).is_file()):
-            raise AlignmentError(
+            raise DataError(
                 f"token type bpe needs a sentencepiece model, found {bpemodel}: pass "
                 "the bpe.model of stage 5 as --bpemodel"
             )
         lines = self.path.read_text(encoding="utf-8").splitlines()
         if not lines or lines[-1] != "<sos/eos>" or "<unk>" not in lines:
-            raise AlignmentError(
+            raise DataError(
                 f"token list {self.path} has {len(lines)} lines, the last being "
                 f"{lines[-1] if lines else None!r}; expected ESPnet's list with <unk> "
                 "and, last, <sos/eos>"
@@ -68,7 +68,7 @@ class Tokenizer:
                 g2p_type=g2p,
             )
         except Exception as error:  # whatever the g2p or the model file raises
-            raise AlignmentError(
+            raise DataError(
                 f"ESPnet cannot tokenise with token_type={token_type}, "
                 f"cleaner={cleaner}, g2p={g2p}, bpemodel={bpemodel}: {error}"
             ) from error
@@ -88,7 +88,7 @@ class Tokenizer:
             Token ids without eos (N,), long; N is 0 for text without a token.
 
         Raises:
-            AlignmentError: A token is not in the token list.
+            DataError: A token is not in the token list.
         """
         cleaned = self._clean(text)
         tokens = self._split(cleaned) if cleaned.strip() else []
@@ -98,7 +98,7 @@ class Tokenizer:
             if token not in self._ids
         ]
         if unknown:
-            raise AlignmentError(
+            raise DataError(
                 f"utterance {name} ({text!r}) has symbols that {self.path} lacks: "
                 f"{', '.join(unknown[:5])}{' ...' if len(unknown) > 5 else ''}; "
                 "correct the text, or make the token list of a text that has them "

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from espnet_prodiff.alignment.aligner import Aligner
 from espnet_prodiff.alignment.corpus import Corpus
-from espnet_prodiff.alignment.errors import AlignmentError
+from espnet_prodiff.errors import DataError
 
 # Alignments get slowly worse when trained far beyond the point where they are found,
 # so the budget is short and the learning rate decays to zero within it.
@@ -53,11 +53,11 @@ def train(
         The aligner, on `device`, and (forward-sum loss, binarisation loss) per update.
 
     Raises:
-        AlignmentError: No utterance has enough frames, or the loss is not finite.
+        DataError: No utterance has enough frames, or the loss is not finite.
     """
     utts = [u for u in corpus.utts if corpus.num_frames[u] >= len(corpus.tokens[u]) + 2]
     if not utts:
-        raise AlignmentError(
+        raise DataError(
             f"{corpus.path}: none of the {len(corpus.utts) + len(corpus.unalignable)} "
             "utterances can be aligned (more tokens than frames, no text or bad "
             f"audio); first: {_first(corpus.unalignable)}"
@@ -82,7 +82,7 @@ def train(
             if update > _BINARISATION_FROM * num_updates:
                 loss = loss + binarisation
             if not torch.isfinite(loss):
-                raise AlignmentError(
+                raise DataError(
                     f"the loss of the aligner became {loss.item()} at update {update} "
                     f"(batch {' '.join(batch)}): use a lower --lr than {lr}"
                 )

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from espnet_prodiff.errors import one_message
+
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -64,18 +66,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
     )
     # Here, since ESPnet takes seconds.
-    from espnet_prodiff.alignment.errors import AlignmentError
     from espnet_prodiff.alignment.features import MelConfig
     from espnet_prodiff.alignment.stage import AlignmentOptions, run
-    from espnet_prodiff.integration.memory import keep_freed_memory
+    from espnet_prodiff.common.memory import keep_freed_memory
 
     keep_freed_memory()
     mel = MelConfig(**{key: args.pop(key) for key in MelConfig.__dataclass_fields__})
     args["data_dirs"] = tuple(args["data_dirs"])
-    try:
+    with one_message("align"):
         run(AlignmentOptions(mel=mel, **args))
-    except AlignmentError as error:
-        sys.exit(f"align: error: {error}")
 
 
 def _optional(parse: Callable) -> Callable:

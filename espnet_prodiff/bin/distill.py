@@ -6,7 +6,6 @@ Example:
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ from typing import Any
 import yaml
 
 from espnet_prodiff.diffusion.distillation import DISTILL_FROM
-from espnet_prodiff.evaluation.distillation_report import write_report
+from espnet_prodiff.errors import one_message
 from espnet_prodiff.recipe.distillation import BEST, Plan, run_plan
-from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.recipe.distillation_report import write_report
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -98,7 +97,5 @@ def main(cmd: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with one_message("distill"):
         main()
-    except (ValueError, FileNotFoundError, RecipeError) as error:
-        sys.exit(f"distill: error: {error}")

@@ -16,10 +16,11 @@ config.yaml beside a model file is the model's.
 
 import argparse
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from espnet_prodiff.errors import DataError, one_message
 
 if TYPE_CHECKING:
     from espnet_prodiff.evaluation.evaluation_set import EvaluationSet
@@ -142,13 +143,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s: %(message)s"
     )
-    from espnet_prodiff.evaluation.files import EvaluationError
-    from espnet_prodiff.integration.checkpoint import CheckpointError
 
-    try:
+    with one_message("evaluate"):
         run(args)
-    except (EvaluationError, CheckpointError, ValueError, OSError) as error:
-        sys.exit(f"{MODULE}: {error}")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -156,7 +153,7 @@ def run(args: argparse.Namespace) -> None:
     from espnet_prodiff.evaluation import run as evaluation
     from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
     from espnet_prodiff.evaluation.machine import describe_command, describe_machine
-    from espnet_prodiff.evaluation.plot_steps import plot_steps
+    from espnet_prodiff.evaluation.plots.steps import plot_steps
     from espnet_prodiff.evaluation.progress import progress_bar
     from espnet_prodiff.evaluation.table import Results, write_results
 
@@ -223,10 +220,9 @@ def run(args: argparse.Namespace) -> None:
 
 def _load(args: argparse.Namespace) -> tuple[Any, list["MelModel"], list[str]]:
     """Load the first model with its vocoder, and every model, each file once."""
-    from espnet_prodiff.evaluation.files import EvaluationError
     from espnet_prodiff.evaluation.mel_model import MelModel
-    from espnet_prodiff.integration.loading import load_acoustic_model
-    from espnet_prodiff.integration.text2speech import Text2Speech
+    from espnet_prodiff.inference.loading import load_acoustic_model
+    from espnet_prodiff.inference.text2speech import Text2Speech
 
     files = [(name, *split_steps(path)) for name, path in args.model]
     if files:
@@ -235,12 +231,12 @@ def _load(args: argparse.Namespace) -> tuple[Any, list["MelModel"], list[str]]:
         weights = sorted(args.train_config.parent.glob("*.pth"))
         weights = [path for path in weights if path.name != "checkpoint.pth"]
         if not weights:
-            raise EvaluationError(
+            raise DataError(
                 f"No model beside {args.train_config}: pass one with --model."
             )
         first = weights[0]
     else:
-        raise EvaluationError("Pass --train_config, or a --model.")
+        raise DataError("Pass --train_config, or a --model.")
     speak = Text2Speech(
         args.train_config if not files else None,
         first,
@@ -248,14 +244,14 @@ def _load(args: argparse.Namespace) -> tuple[Any, list["MelModel"], list[str]]:
         vocoder_config=args.vocoder_config,
     )
     if speak.feats_extract is None:
-        raise EvaluationError(f"{first} has no feature extractor of its own.")
+        raise DataError(f"{first} has no feature extractor of its own.")
     loaded = {first: speak.model}
     models = []
     for name, file, num_steps in files if args.durations else ():
         if file not in loaded:
             loaded[file], theirs = load_acoustic_model(None, file)
             if theirs.token_list != speak.train_args.token_list:
-                raise EvaluationError(
+                raise DataError(
                     f"Model {name!r}: its token list is not that of {first}."
                 )
         models.append(MelModel(loaded[file], name, num_steps))
@@ -271,7 +267,7 @@ def _draw(
     speak: Any,
     token_list: list[str],
 ) -> list[Path]:
-    from espnet_prodiff.evaluation import pictures
+    from espnet_prodiff.evaluation.plots import pictures
 
     images = args.output_dir / "images"
     shown = utterances[: args.num_pictures]

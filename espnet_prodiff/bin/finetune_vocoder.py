@@ -12,7 +12,6 @@ Example:
 
 import argparse
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,12 @@ from espnet2.fileio.npy_scp import NpyScpReader, NpyScpWriter
 from tqdm import tqdm
 
 from espnet_prodiff.bin import tts_inference
-from espnet_prodiff.integration.base_config import read_config
-from espnet_prodiff.integration.files import ConfigError, read_yaml
-from espnet_prodiff.integration.mel_contract import MelContract
-from espnet_prodiff.integration.text2speech import INPUTS
-from espnet_prodiff.integration.wave_generator import WaveGenerator
-from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.errors import ConfigError, one_message
+from espnet_prodiff.fileio.config import read_config
+from espnet_prodiff.fileio.yaml_files import read_yaml
+from espnet_prodiff.inference.mel_contract import MelContract
+from espnet_prodiff.inference.text2speech import INPUTS
+from espnet_prodiff.inference.wave_generator import WaveGenerator
 from espnet_prodiff.recipe.phase import inherited_options, train_phase
 
 PARTS = ("train", "valid")
@@ -149,7 +148,5 @@ def _utterances(table: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    try:
+    with one_message("finetune_vocoder"):
         main()
-    except (ValueError, FileNotFoundError, RecipeError) as error:
-        sys.exit(f"finetune_vocoder: error: {error}")

@@ -22,16 +22,12 @@ from espnet2.utils.types import float_or_none, int_or_none, str_or_none
 from torch import Tensor
 from tqdm import tqdm
 
-from espnet_prodiff.evaluation.files import (
-    EvaluationError,
-    audio_rate,
-    read_audio,
-    read_table,
-    write_audio,
-    write_text,
-)
-from espnet_prodiff.integration.memory import keep_freed_memory
-from espnet_prodiff.integration.wave_generator import WaveGenerator
+from espnet_prodiff.common.memory import keep_freed_memory
+from espnet_prodiff.errors import DataError, UserError, one_message
+from espnet_prodiff.fileio.atomic import write_text
+from espnet_prodiff.fileio.audio import read_audio, read_recording, write_audio
+from espnet_prodiff.fileio.tables import read_table
+from espnet_prodiff.inference.wave_generator import WaveGenerator
 
 __all__ = ["WaveGenerator", "get_parser", "main"]
 
@@ -93,14 +89,8 @@ def main(cmd: Sequence[str] | None = None) -> None:
     """Write ``wav.scp`` and one sound file a wave under ``--output_dir``."""
     args = get_parser().parse_args(cmd)
     keep_freed_memory()
-    try:
+    with one_message("generate"):
         _write(args)
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    except RuntimeError as error:
-        if type(error).__module__.startswith("espnet_prodiff"):
-            sys.exit(f"{type(error).__name__}: {error}")
-        raise
 
 
 def _write(args: argparse.Namespace) -> None:
@@ -130,7 +120,7 @@ def _vocode(
             yield name, partial(_of_file, make.resynthesize, path, make, **sampling)
         return
     if args.wavs or args.wav_scp:
-        raise ValueError("give one of --wavs, --wav_scp and --feats_scp")
+        raise UserError("give one of --wavs, --wav_scp and --feats_scp")
     read_table(args.feats_scp)  # its errors say more
     feats = NpyScpReader(args.feats_scp)
     for name in feats:
@@ -141,7 +131,7 @@ def _generate(
     args: argparse.Namespace, make: WaveGenerator, sampling: dict[str, Any]
 ) -> Iterator[Job]:
     if args.num_waves < 1:
-        raise ValueError(f"num_waves must be at least 1, but it is {args.num_waves}")
+        raise UserError(f"num_waves must be at least 1, but it is {args.num_waves}")
     label = "" if args.label is None else f"label{args.label}_"
     for seed in range(args.seed, args.seed + args.num_waves):
         own = {**sampling, "seed": seed}
@@ -162,7 +152,7 @@ def _interpolate(
 ) -> Iterator[Job]:
     recordings = _recordings(args, make)
     if len(recordings) != 2:
-        raise ValueError(f"two recordings are blended, but {len(recordings)} are given")
+        raise UserError(f"two recordings are blended, but {len(recordings)} are given")
     first, second = (_read(path, make) for _, path in recordings)
     both = "_".join(name for name, _ in recordings)
     for weight in args.weights:
@@ -185,15 +175,15 @@ def _recordings(
 ) -> list[tuple[str, Path]]:
     """Names and files, all of the model's sampling rate."""
     if (args.wavs is None) == (args.wav_scp is None):
-        raise ValueError("give the recordings as --wavs or as --wav_scp, one of them")
+        raise UserError("give the recordings as --wavs or as --wav_scp, one of them")
     if args.wavs is not None:
         found = [(path.stem, path) for path in args.wavs]
         if len({name for name, _ in found}) < len(found):
-            raise ValueError("two of --wavs have the same name: their waves would too")
+            raise UserError("two of --wavs have the same name: their waves would too")
     else:
         found = [(utt, Path(path)) for utt, path in read_table(args.wav_scp).items()]
     for name, path in found:
-        make.contract.require_rate(audio_rate(path, name), str(path))
+        make.contract.require_rate(read_recording(path, name).fs, str(path))
     return [(_checked(name), path) for name, path in found]
 
 
@@ -215,9 +205,7 @@ def _read(path: Path, make: WaveGenerator) -> Tensor:
 
 def _checked(name: str) -> str:
     if not re.fullmatch(r"[^/\\\x00-\x1f]+", name) or name in (".", ".."):
-        raise EvaluationError(
-            f"utterance {name!r}: a name with a path in it is refused"
-        )
+        raise DataError(f"utterance {name!r}: a name with a path in it is refused")
     return name
 
 

@@ -10,7 +10,6 @@ Example:
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,21 +17,18 @@ import torch
 from espnet2.utils.types import float_or_none
 from torch import Tensor
 
+from espnet_prodiff.common.memory import keep_freed_memory
 from espnet_prodiff.diffwave.search import (
     Betas,
     Found,
     log_mel_distance,
     search_schedule,
 )
-from espnet_prodiff.evaluation.files import (
-    EvaluationError,
-    audio_rate,
-    read_audio,
-    read_table,
-    write_text,
-)
-from espnet_prodiff.integration.memory import keep_freed_memory
-from espnet_prodiff.integration.wave_generator import WaveGenerator
+from espnet_prodiff.errors import UserError, one_message
+from espnet_prodiff.fileio.atomic import write_text
+from espnet_prodiff.fileio.audio import read_audio, read_recording
+from espnet_prodiff.fileio.tables import read_table
+from espnet_prodiff.inference.wave_generator import WaveGenerator
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -63,10 +59,8 @@ def main(cmd: Sequence[str] | None = None) -> None:
     """Search, and write the best schedule."""
     args = get_parser().parse_args(cmd)
     keep_freed_memory()
-    try:
+    with one_message("search_schedule"):
         _search(args)
-    except (ValueError, FileNotFoundError, EvaluationError) as error:
-        sys.exit(f"search_schedule: error: {error}")
 
 
 def _search(args: argparse.Namespace) -> None:
@@ -74,7 +68,7 @@ def _search(args: argparse.Namespace) -> None:
         args.model_file, args.train_config, "cuda" if args.ngpu else "cpu"
     )
     if make.conditioning != "mel":
-        raise ValueError(
+        raise UserError(
             f"{args.model_file} has conditioning {make.conditioning!r}: a schedule is "
             "judged by the mel that it was to speak, which takes a vocoder (mel)"
         )
@@ -107,10 +101,10 @@ def _search(args: argparse.Namespace) -> None:
 def _clips(args: argparse.Namespace, make: WaveGenerator) -> list[Tensor]:
     """The middles of recordings from all over the list, at the model's rate."""
     if args.num_clips < 1:
-        raise ValueError(f"num_clips must be at least 1, but it is {args.num_clips}")
+        raise UserError(f"num_clips must be at least 1, but it is {args.num_clips}")
     samples = round(args.clip_seconds * make.fs)
     if samples < make.tts.hop_length:
-        raise ValueError(
+        raise UserError(
             f"clip_seconds must be at least {make.tts.hop_length / make.fs:.3g}, the "
             f"length of a mel frame, but it is {args.clip_seconds}"
         )
@@ -118,7 +112,7 @@ def _clips(args: argparse.Namespace, make: WaveGenerator) -> list[Tensor]:
     count = min(args.num_clips, len(files))
     clips = []
     for utterance, file in (files[i * len(files) // count] for i in range(count)):
-        make.contract.require_rate(audio_rate(file, utterance), file)
+        make.contract.require_rate(read_recording(file, utterance).fs, file)
         wav = torch.from_numpy(read_audio(file, utterance)).float()
         start = max(0, (len(wav) - samples) // 2)
         clips.append(wav[start : start + samples])

@@ -24,10 +24,11 @@ from espnet2.tasks.tts import TTSTask
 from espnet2.utils.types import float_or_none, int_or_none, str2bool, str_or_none
 from tqdm import tqdm
 
-from espnet_prodiff.integration.memory import keep_freed_memory
-from espnet_prodiff.integration.output import OutputWriter
-from espnet_prodiff.integration.text import UNKNOWN_SYMBOLS
-from espnet_prodiff.integration.text2speech import INPUTS, Text2Speech
+from espnet_prodiff.common.memory import keep_freed_memory
+from espnet_prodiff.errors import UserError, one_message
+from espnet_prodiff.inference.output import OutputWriter
+from espnet_prodiff.inference.text import UNKNOWN_SYMBOLS
+from espnet_prodiff.inference.text2speech import INPUTS, Text2Speech
 
 __all__ = ["Text2Speech", "get_parser", "main"]
 
@@ -107,15 +108,8 @@ def main(cmd: Sequence[str] | None = None) -> None:
         format="%(asctime)s (%(module)s:%(lineno)d) %(levelname)s: %(message)s",
     )
     keep_freed_memory()
-    try:
+    with one_message("tts_inference"):
         failed = speak_all(args)
-    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
-        logging.debug("traceback", exc_info=True)
-        sys.exit(f"{type(error).__name__}: {error}")
-    except RuntimeError as error:
-        if type(error).__module__.startswith("espnet_prodiff"):
-            sys.exit(f"{type(error).__name__}: {error}")
-        raise
     if failed:
         for problem in failed:
             print(problem, file=sys.stderr)
@@ -135,15 +129,15 @@ def speak_all(args: argparse.Namespace) -> list[str]:
         For each utterance that could not be spoken, its name and why.
 
     Raises:
-        ValueError: An option or file cannot be used.
+        UserError: An option or file cannot be used.
         FileNotFoundError: A file does not exist.
     """
     if (args.text is None) == (args.data_path_and_name_and_type is None):
-        raise ValueError(
+        raise UserError(
             "expected either --text or --data_path_and_name_and_type, one of them"
         )
     if args.ngpu > 1 or args.batch_size < 1:
-        raise ValueError(
+        raise UserError(
             f"ngpu is {args.ngpu} and batch_size {args.batch_size}: expected one GPU "
             "at most, and at least one utterance a batch"
         )

@@ -3,8 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from espnet_prodiff.integration.base_config import plain_config
-from espnet_prodiff.integration.task import DiffusionTTSTask
+from espnet_prodiff.fileio.config import resolved_config
+from espnet_prodiff.training.task import DiffusionTTSTask
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -17,7 +17,7 @@ def main(cmd: Sequence[str] | None = None) -> None:
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--config")
     found, rest = finder.parse_known_args(cmd)
-    with plain_config(found.config) as config:
+    with resolved_config(found.config) as config:
         options = [] if config is None else ["--config", config]
         args = get_parser().parse_args([*options, *rest])
     args.config = found.config

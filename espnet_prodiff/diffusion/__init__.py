@@ -4,7 +4,7 @@ from espnet_prodiff.diffusion.consistency import (
     consistency_loss,
     consistency_target,
 )
-from espnet_prodiff.diffusion.denoiser import Denoiser
+from espnet_prodiff.diffusion.denoiser import ClippedDenoiser, Denoiser
 from espnet_prodiff.diffusion.distillation import (
     distillation_loss,
     distillation_plan,
@@ -26,6 +26,7 @@ from espnet_prodiff.diffusion.weighting import loss_weight
 
 __all__ = [
     "TRAIN_TIMES",
+    "ClippedDenoiser",
     "Denoiser",
     "NoiseSchedule",
     "Prediction",

@@ -1,6 +1,7 @@
 """Denoiser: a raw network, read as a prediction of the clean data and of the noise."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from espnet_prodiff.diffusion.parameterization import (
     to_prediction,
 )
 from espnet_prodiff.diffusion.schedule import NoiseSchedule, Time
+from espnet_prodiff.errors import UserError
 
 NOISE_CONDS = ("step", "alpha", "log_snr")
 
@@ -31,7 +33,7 @@ class Denoiser(nn.Module):
             or "log_snr".
 
     Raises:
-        ValueError: If an option is none of its values.
+        UserError: If an option is none of its values.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class Denoiser(nn.Module):
     ) -> None:
         super().__init__()
         if noise_cond not in NOISE_CONDS:
-            raise ValueError(
+            raise UserError(
                 f"noise_cond must be one of {', '.join(NOISE_CONDS)}, but it is "
                 f"{noise_cond!r}"
             )
@@ -98,3 +100,36 @@ class Denoiser(nn.Module):
         """Do once what the network does to ``cond`` at every step alike."""
         prepare = getattr(self.network, "prepare_cond", None)
         return cond if cond is None or prepare is None else prepare(cond)
+
+
+class ClippedDenoiser(Denoiser):
+    """A Denoiser of what is known to lie within a range, as samples of a wave do.
+
+    NOTE: the papers' samplers do not clip, known implementations do. Without it a
+    network that has not learnt enough grows the wave from step to step, to infinity.
+
+    Args:
+        *args: Of Denoiser.
+        limit: Largest size of the clean data.
+    """
+
+    def __init__(self, *args: Any, limit: float) -> None:
+        super().__init__(*args)
+        self.limit = limit
+
+    def forward(
+        self,
+        x_t: Tensor,
+        t: Time,
+        cond: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Prediction:
+        """Predict, with x_0 in the range and the eps that goes with it."""
+        x_0, eps = super().forward(x_t, t, cond, mask)
+        clipped = x_0.clamp(-self.limit, self.limit)
+        times = torch.as_tensor(t, dtype=torch.float64, device=x_t.device)
+        alpha, sigma = self.alpha_sigma(times.expand(len(x_t)), x_t)
+        # x_t = alpha x_0 + sigma eps, before and after. From x_t itself: the prediction
+        # of a network that has not learnt enough may be too large to be subtracted.
+        of_clipped = (x_t - alpha * clipped) / sigma
+        return Prediction(clipped, torch.where(clipped == x_0, eps, of_clipped))

@@ -13,6 +13,7 @@ from torch import Tensor
 from espnet_prodiff.diffusion.denoiser import Denoiser
 from espnet_prodiff.diffusion.loss import Distance, draw_noise, squared_error
 from espnet_prodiff.diffusion.weighting import loss_weight
+from espnet_prodiff.errors import UserError
 
 GRID_TIMES = ("uniform", "landing")
 DISTILL_FROM = ("previous", "first")
@@ -120,13 +121,13 @@ def distillation_loss(
         Mean weighted error over the batch, a scalar.
 
     Raises:
-        ValueError: If ``times`` is none of its values, or there are not as many
+        UserError: If ``times`` is none of its values, or there are not as many
             ``timesteps``.
     """
     if timesteps is None:
         timesteps = student.schedule.timesteps(num_steps * teacher_steps)
     if len(timesteps) != num_steps * teacher_steps + 1:
-        raise ValueError(
+        raise UserError(
             f"{num_steps} steps of the student and {teacher_steps} of the teacher for "
             f"each take {num_steps * teacher_steps + 1} times, but there are "
             f"{len(timesteps)}"
@@ -167,10 +168,10 @@ def noisy_on_grid(
     hardly change anything, and the uniform draw of the paper spends its share on them.
 
     Raises:
-        ValueError: If ``times`` is neither.
+        UserError: If ``times`` is neither.
     """
     if times not in GRID_TIMES:
-        raise ValueError(
+        raise UserError(
             f"times must be one of {', '.join(GRID_TIMES)}, but it is {times!r}"
         )
     schedule = denoiser.schedule
@@ -202,11 +203,11 @@ def distillation_plan(
         distill_from: "previous" or "first".
 
     Raises:
-        ValueError: If the step counts do not decrease, a student has no teacher or
+        UserError: If the step counts do not decrease, a student has no teacher or
             ``distill_from`` is neither.
     """
     if distill_from not in DISTILL_FROM:
-        raise ValueError(
+        raise UserError(
             f"distill_from must be one of {', '.join(DISTILL_FROM)}, but it is "
             f"{distill_from!r}"
         )
@@ -222,7 +223,7 @@ def distillation_plan(
         multiples = [n for n in chain if steps > 0 and n % steps == 0]
         if not multiples or steps >= chain[-1]:
             divisors = [n for n in range(1, teacher_steps) if teacher_steps % n == 0]
-            raise ValueError(
+            raise UserError(
                 f"a student's steps have to divide those of a model before it: from a "
                 f"teacher of {teacher_steps} steps the students may have "
                 f"{', '.join(map(str, divisors[::-1])) or 'none'} steps, fewer each "

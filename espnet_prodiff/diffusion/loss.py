@@ -9,6 +9,7 @@ from torch import Tensor
 from espnet_prodiff.diffusion.denoiser import Denoiser
 from espnet_prodiff.diffusion.schedule import NoiseSchedule
 from espnet_prodiff.diffusion.weighting import loss_weight
+from espnet_prodiff.errors import UserError
 
 # (prediction (B, C, L), target (B, C, L), mask (B, 1, L) or None) -> errors (B,)
 Distance: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -63,7 +64,7 @@ def draw_times(
         Times, (B,).
 
     Raises:
-        ValueError: If ``times`` is neither.
+        UserError: If ``times`` is neither.
     """
     total = schedule.num_train_steps
     if times == "discrete":
@@ -74,7 +75,7 @@ def draw_times(
         cleanest = schedule.cleanest_time
         u = torch.rand(num, generator=generator, device=device, dtype=torch.float64)
         return cleanest + (total - cleanest) * u
-    raise ValueError(
+    raise UserError(
         f"training times must be one of {', '.join(TRAIN_TIMES)}, but it is {times!r}"
     )
 
@@ -112,7 +113,7 @@ def diffusion_loss(
         Mean weighted error over the batch, a scalar.
 
     Raises:
-        ValueError: If an option is none of its values.
+        UserError: If an option is none of its values.
     """
     if t is None:
         t = draw_times(denoiser.schedule, len(x_0), times, generator, x_0.device)
@@ -124,6 +125,6 @@ def diffusion_loss(
     elif error_of == "eps":
         errors = distance(prediction.eps, eps, mask)
     else:
-        raise ValueError(f"error_of must be one of x_0, eps, but it is {error_of!r}")
+        raise UserError(f"error_of must be one of x_0, eps, but it is {error_of!r}")
     weights = loss_weight(weight, denoiser.schedule.log_snr(t))
     return (weights.to(errors.dtype) * errors).mean()

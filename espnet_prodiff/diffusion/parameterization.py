@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from espnet_prodiff.errors import UserError
+
 PREDICTION_TYPES = ("x_0", "eps", "v")
 
 
@@ -48,7 +50,7 @@ def to_prediction(
     """Read a network output of the given ``prediction_type`` as x_0 and eps.
 
     Raises:
-        ValueError: If ``prediction_type`` is none of ``PREDICTION_TYPES``.
+        UserError: If ``prediction_type`` is none of ``PREDICTION_TYPES``.
     """
     convert = {
         "x_0": prediction_from_x_0,
@@ -61,7 +63,7 @@ def to_prediction(
 def check_prediction_type(prediction_type: str) -> str:
     """Return ``prediction_type`` if it is one, raise ValueError otherwise."""
     if prediction_type not in PREDICTION_TYPES:
-        raise ValueError(
+        raise UserError(
             f"prediction_type must be one of {', '.join(PREDICTION_TYPES)}, but it is "
             f"{prediction_type!r}"
         )

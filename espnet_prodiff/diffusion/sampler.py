@@ -9,6 +9,7 @@ from torch import Tensor
 from espnet_prodiff.diffusion.denoiser import Denoiser
 from espnet_prodiff.diffusion.parameterization import Prediction
 from espnet_prodiff.diffusion.schedule import NoiseSchedule
+from espnet_prodiff.errors import UserError
 
 SOLVERS = ("ddim", "dpmsolver++")
 
@@ -46,17 +47,17 @@ def sample(
         Data at the last time, (B, C, L).
 
     Raises:
-        ValueError: If the times do not decrease or an option is none of its values.
+        UserError: If the times do not decrease or an option is none of its values.
     """
     times = _check_times(timesteps)
     if solver not in SOLVERS:
-        raise ValueError(
+        raise UserError(
             f"solver must be one of {', '.join(SOLVERS)}, but it is {solver!r}"
         )
     if not 0 <= eta <= 1:
-        raise ValueError(f"eta must be between 0 and 1, but it is {eta}")
+        raise UserError(f"eta must be between 0 and 1, but it is {eta}")
     if solver == "dpmsolver++" and eta != 0:
-        raise ValueError(f"dpmsolver++ is deterministic: eta must be 0, not {eta}")
+        raise UserError(f"dpmsolver++ is deterministic: eta must be 0, not {eta}")
 
     cond = denoiser.prepare_cond(cond)
     schedule = denoiser.schedule
@@ -124,7 +125,7 @@ def _check_times(timesteps: Tensor) -> list[float]:
     times = [float(t) for t in timesteps]
     steps = zip(times[:-1], times[1:], strict=True)
     if len(times) < 2 or not all(t > s >= 0 for t, s in steps):
-        raise ValueError(
+        raise UserError(
             "timesteps must be at least two times that decrease strictly and stay at "
             f"or above 0, but they are {times}"
         )

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from espnet_prodiff.diffusion.schedule import NoiseSchedule
+from espnet_prodiff.errors import UserError
 
 
 def _linear(num: int, first: float, last: float) -> tuple[float, ...]:
@@ -83,13 +84,13 @@ def snr_times(
         Decreasing times, float64, (num_steps + 1,).
 
     Raises:
-        ValueError: If there are fewer times than steps, or no step.
+        UserError: If there are fewer times than steps, or no step.
     """
     schedule.timesteps(num_steps)  # checks the number
     start = float(schedule.num_train_steps if start is None else start)
     cleanest = 1.0 if whole else schedule.cleanest_time
     if whole and num_steps > math.ceil(start):
-        raise ValueError(
+        raise UserError(
             f"{num_steps} steps from t = {start:g} are more than the whole times there"
         )
     low = max(ends[0], float(schedule.log_snr(start)))
@@ -129,7 +130,7 @@ def resolve(
         Decreasing times that end at 0, float64, (num_steps + 1,).
 
     Raises:
-        ValueError: If it is no name and no list of numbers, or if it leaves the range
+        UserError: If it is no name and no list of numbers, or if it leaves the range
             of noise that the model was trained at.
 
     Warns:
@@ -162,7 +163,7 @@ def _times(
         return times_from_betas(numbers, schedule)
     if all(number == 0 or number >= 1 for number in numbers):
         return _check_times(numbers, schedule)
-    raise ValueError(
+    raise UserError(
         "a sampling schedule is a list of betas, each between 0 and 1, or of times, "
         f"each from 1 to {schedule.num_train_steps} but for a final 0; found {numbers}"
     )
@@ -183,12 +184,12 @@ def times_from_betas(
         Decreasing times that end at 0, float64, (len(betas) + 1,).
 
     Raises:
-        ValueError: If their noise leaves the range that the model was trained at.
+        UserError: If their noise leaves the range that the model was trained at.
     """
     total = schedule.num_train_steps
     betas = list(betas)
     if betas != sorted(betas):
-        raise ValueError(
+        raise UserError(
             f"betas must not decrease, the least noisy step comes first: {betas}"
         )
     alphas = (1 - torch.tensor(betas, dtype=torch.float64)).cumprod(0).sqrt()
@@ -198,7 +199,7 @@ def times_from_betas(
     cleanest, noisiest = float(schedule.alpha(1)), float(schedule.alpha(total))
     # The training's own betas are the very ends: rounding must not put them outside.
     if alphas[0] > cleanest + _ROUNDING or alphas[-1] < noisiest - _ROUNDING:
-        raise ValueError(
+        raise UserError(
             f"the betas {betas} scale the clean data by {alphas[0]:.6g} ... "
             f"{alphas[-1]:.6g}, but the model was trained from {cleanest:.6g} (t = 1, "
             f"beta = {1 - cleanest**2:.6g}) to {noisiest:.6g} (t = {total}): the first "
@@ -221,7 +222,7 @@ def _numbers(value: str | Sequence[float]) -> list[float]:
     except (TypeError, ValueError):
         numbers = []
     if not numbers or not all(math.isfinite(number) for number in numbers):
-        raise ValueError(
+        raise UserError(
             f"a sampling schedule must be one of {', '.join(FAST_SCHEDULES)}, or a "
             f"list of betas or of times, but it is {value!r}"
         )
@@ -234,7 +235,7 @@ def _check_times(times: list[float], schedule: NoiseSchedule) -> Tensor:
         times = [*times, 0.0]
     steps = zip(times[:-1], times[1:], strict=True)
     if len(times) < 2 or times[0] > total or not all(t > s for t, s in steps):
-        raise ValueError(
+        raise UserError(
             f"sampling times must decrease strictly from at most {total}, the model's "
             f"number of training steps, to at least 1 or 0, but they are {times}"
         )

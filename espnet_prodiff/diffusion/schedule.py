@@ -5,6 +5,8 @@ from typing import TypeAlias
 
 import torch
 
+from espnet_prodiff.errors import UserError
+
 Time: TypeAlias = float | torch.Tensor
 
 
@@ -19,18 +21,18 @@ class NoiseSchedule:
         alphas: Strictly decreasing alphas at the times 0 ... T, starting at 1, (T+1,).
 
     Raises:
-        ValueError: If ``alphas`` does not describe such a schedule.
+        UserError: If ``alphas`` does not describe such a schedule.
     """
 
     def __init__(self, alphas: torch.Tensor) -> None:
         alphas = torch.as_tensor(alphas, dtype=torch.float64).cpu()
         if alphas.dim() != 1 or len(alphas) < 2:
-            raise ValueError(
+            raise UserError(
                 "alphas must be a vector of at least two values, alpha(0) ... "
                 f"alpha(T), but its shape is {tuple(alphas.shape)}"
             )
         if alphas[0] != 1 or not (alphas.diff() < 0).all() or alphas[-1] < 0:
-            raise ValueError(
+            raise UserError(
                 "alphas must start at 1, decrease strictly and stay at or above 0, "
                 f"but they run {alphas[:3].tolist()} ... {alphas[-3:].tolist()}"
             )
@@ -45,7 +47,7 @@ class NoiseSchedule:
         """
         betas = torch.as_tensor(betas, dtype=torch.float64)
         if betas.dim() != 1 or not ((betas > 0) & (betas <= 1)).all():
-            raise ValueError(f"betas must be a vector of values in (0, 1]: {betas}")
+            raise UserError(f"betas must be a vector of values in (0, 1]: {betas}")
         alpha_bar = torch.cumprod(1 - betas, dim=0)
         return cls(torch.cat([alpha_bar.new_ones(1), alpha_bar.sqrt()]))
 
@@ -115,12 +117,12 @@ class NoiseSchedule:
         """The time at which the clean data have scale ``alpha``; inverts ``alpha``.
 
         Raises:
-            ValueError: If ``alpha`` lies outside the schedule.
+            UserError: If ``alpha`` lies outside the schedule.
         """
         alpha = torch.as_tensor(alpha, dtype=torch.float64)
         table = self._alphas.to(alpha.device)
         if not ((alpha >= table[-1]) & (alpha <= 1)).all():
-            raise ValueError(
+            raise UserError(
                 f"alpha must lie in [{table[-1].item():.6g}, 1], the range of this "
                 f"schedule, but it is {alpha.tolist()}"
             )
@@ -135,13 +137,13 @@ class NoiseSchedule:
             Decreasing times, float64, (num_steps + 1,): one more than the steps.
 
         Raises:
-            ValueError: If ``num_steps`` is not in 1 ... T.
+            UserError: If ``num_steps`` is not in 1 ... T.
         """
         total = self.num_train_steps
         if isinstance(num_steps, bool) or not isinstance(num_steps, int):
-            raise ValueError(f"num_steps must be an integer, but it is {num_steps!r}")
+            raise UserError(f"num_steps must be an integer, but it is {num_steps!r}")
         if not 1 <= num_steps <= total:
-            raise ValueError(
+            raise UserError(
                 f"num_steps must be between 1 and {total}, the number of steps of the "
                 f"noise schedule, but it is {num_steps}"
             )
@@ -152,7 +154,7 @@ class NoiseSchedule:
         # Only on the CPU: reading a value back from a GPU would stall it.
         inside = (t >= 0) & (t <= self.num_train_steps)
         if t.device.type == "cpu" and not inside.all():
-            raise ValueError(
+            raise UserError(
                 f"times must lie in [0, {self.num_train_steps}], but they are "
                 f"{t.tolist()}"
             )
@@ -161,5 +163,5 @@ class NoiseSchedule:
 
 def _positive_int(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a positive integer, but it is {value!r}")
+        raise UserError(f"{name} must be a positive integer, but it is {value!r}")
     return value

@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
+from espnet_prodiff.errors import UserError
+
 _LAYER = re.compile(r"^layers\.(\d+)\.")
 
 
@@ -12,10 +14,10 @@ def kept_layers(of_teacher: int, of_student: int) -> list[int]:
     """Teacher's layer for each of the student's: every k-th, k = teacher / student.
 
     Raises:
-        ValueError: If the student has more layers than the teacher.
+        UserError: If the student has more layers than the teacher.
     """
     if not 0 < of_student <= of_teacher:
-        raise ValueError(
+        raise UserError(
             f"a student has at least 1 and at most its teacher's {of_teacher} residual "
             f"layers, but it has {of_student}"
         )
@@ -42,7 +44,7 @@ def weights_from_teacher(
         Weights by the student's names; those of other shapes are missing.
 
     Raises:
-        ValueError: If the student has more layers than the teacher.
+        UserError: If the student has more layers than the teacher.
     """
     of_teacher, of_student = _num_layers(teacher), _num_layers(student)
     kept = kept_layers(of_teacher, of_student) if of_student else []

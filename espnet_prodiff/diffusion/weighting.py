@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from espnet_prodiff.errors import UserError
+
 LOSS_WEIGHTS = ("uniform", "snr", "truncated_snr", "snr_plus_one")
 
 
@@ -19,7 +21,7 @@ def loss_weight(name: str, log_snr: Tensor) -> Tensor:
         The weight, with the shape of ``log_snr``.
 
     Raises:
-        ValueError: If ``name`` is none of these.
+        UserError: If ``name`` is none of these.
     """
     if name == "uniform":
         return torch.ones_like(log_snr)
@@ -29,6 +31,6 @@ def loss_weight(name: str, log_snr: Tensor) -> Tensor:
         return log_snr.exp().clamp(min=1)
     if name == "snr_plus_one":
         return log_snr.exp() + 1
-    raise ValueError(
+    raise UserError(
         f"loss weight must be one of {', '.join(LOSS_WEIGHTS)}, but it is {name!r}"
     )

@@ -1,28 +1,31 @@
 """DiffWave: a diffusion model of waves (Kong et al. 2021, 2009.09761)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
+import torch
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
-from espnet_prodiff.diffusion import Denoiser
-from espnet_prodiff.diffwave.editing import Editing
-from espnet_prodiff.diffwave.network import DiffWaveNetwork
-from espnet_prodiff.layers.crops import check_hop, draw_crops
-from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT, OwnCheckpoint
-from espnet_prodiff.layers.padding import validation_generator
-from espnet_prodiff.layers.wave_diffusion import (
-    check_choice,
-    check_positive,
-    check_wave_scale,
+from espnet_prodiff.common.crops import check_hop, draw_crops
+from espnet_prodiff.common.model import CHECKPOINT_FORMAT, Callback
+from espnet_prodiff.common.padding import validation_generator
+from espnet_prodiff.common.sampling import Sampling
+from espnet_prodiff.common.wave_diffusion import (
     noise_schedule,
     objective_of,
 )
+from espnet_prodiff.common.wave_model import WaveDiffusionTTS
+from espnet_prodiff.diffusion import Denoiser
+from espnet_prodiff.diffwave.inference import inference_inputs
+from espnet_prodiff.diffwave.network import DiffWaveNetwork
+from espnet_prodiff.diffwave.tiling import TiledNetwork
+from espnet_prodiff.errors import UserError, check_choice, check_positive
 
 CONDITIONINGS = ("mel", "label", "none")
 
 
-class DiffWave(OwnCheckpoint, Editing):
+class DiffWave(WaveDiffusionTTS):
     """DiffWave as an ESPnet model (``tts: diffwave``), trained in the standard stages.
 
     With a mel it is a vocoder, with a label or nothing it makes waves of its own. Text
@@ -58,13 +61,13 @@ class DiffWave(OwnCheckpoint, Editing):
         espnet_prodiff: Version of the checkpoint format.
 
     Raises:
-        ValueError: If an option has a value that is not among its own.
+        UserError: If an option has a value that is not among its own.
     """
 
-    default_num_steps = 50
-    require_durations = False  # see data_checks
-    spk_embed_dim = None
-    langs = None
+    tiled_network = TiledNetwork
+    needs_durations = False
+    decoding_options = ("seconds", "use_teacher_forcing", "callback")
+    layer_major = DiffWaveNetwork.LAYER_MAJOR
 
     def __init__(
         self,
@@ -91,21 +94,16 @@ class DiffWave(OwnCheckpoint, Editing):
         crop_frames: int = 62,
         espnet_prodiff: int = CHECKPOINT_FORMAT,
     ) -> None:
-        self.check_format(espnet_prodiff)
         super().__init__()
         check_choice("conditioning", conditioning, CONDITIONINGS)
         if (num_labels is not None) != (conditioning == "label"):
-            raise ValueError(
+            raise UserError(
                 "num_labels of diffwave goes with conditioning label, but num_labels "
                 f"is {num_labels} and conditioning is {conditioning}"
             )
-        check_wave_scale(wave_scale)
-        self.wave_scale = wave_scale
+        self.set_wave(hop_length, sampling_rate, wave_scale)
         check_positive("crop_frames", crop_frames)
-        check_positive("hop_length", hop_length)
-        check_positive("sampling_rate", sampling_rate)
-        self.idim, self.odim, self.fs = idim, odim, sampling_rate
-        self.hop_length, self.crop_frames = hop_length, crop_frames
+        self.idim, self.odim, self.crop_frames = idim, odim, crop_frames
         self.conditioning = conditioning
         self.num_labels = self.spks = num_labels
         # ESPnet's name for "inference takes the recording's mel", so stage 8 passes it.
@@ -125,11 +123,13 @@ class DiffWave(OwnCheckpoint, Editing):
             train_times=train_times,
             interpolate_times=espnet_prodiff > 1 or num_steps is None,
         )
-        self.denoiser = Denoiser(network, schedule, prediction_type, noise_cond="step")
-        self.set_steps(num_steps, distilled_times, train_times, espnet_prodiff)
-        # Progressive distillation replaces this; the model knows no teacher.
-        self.objective: Callable[..., Tensor] = objective_of(
-            loss, prediction_type, train_times
+        self.set_diffusion(
+            Denoiser(network, schedule, prediction_type, noise_cond="step"),
+            objective_of(loss, prediction_type, train_times),
+            num_steps=num_steps,
+            distilled_times=distilled_times,
+            checkpoint_format=espnet_prodiff,
+            train_times=train_times,
         )
 
     def forward(
@@ -168,7 +168,7 @@ class DiffWave(OwnCheckpoint, Editing):
             Loss, statistics and the batch size.
 
         Raises:
-            ValueError: If the mels have another hop than the model, or the labels are
+            UserError: If the mels have another hop than the model, or the labels are
                 missing or out of range.
         """
         check_hop(feats_lengths, speech_lengths, self.hop_length)
@@ -184,23 +184,72 @@ class DiffWave(OwnCheckpoint, Editing):
             self.hop_length,
             generator,
         )
-        cond = crops.mel if self.conditioning == "mel" else self._labels(sids)
+        inputs = {"mel": crops.mel, "sids": sids}
+        _, cond = self.condition(**inputs)
         x_0 = self.wave_scale * crops.wav
-        loss = self.objective(
-            self.denoiser, x_0, cond, crops.mask, generator, {"sids": sids}
-        )
+        loss = self.objective(self.denoiser, x_0, cond, crops.mask, generator, inputs)
         stats = {"loss": loss.detach(), "diffusion_loss": loss.detach()}
         return force_gatherable((loss, stats, len(speech)), loss.device)
 
-    def _labels(self, sids: Tensor | None) -> Tensor | None:
+    def condition(
+        self, mel: Tensor | None = None, sids: Tensor | None = None
+    ) -> tuple[None, Tensor | None]:
+        """The mel (B, odim, F), the labels (B,) of ``sids`` (B, 1), or None."""
         if self.conditioning != "label":
-            return None
+            return None, mel if self.conditioning == "mel" else None
         if sids is None:
-            raise ValueError(
+            raise UserError(
                 "conditioning of diffwave is label, but the data have no sids: run "
                 "the recipe with --use_sid true, or give a label file as "
                 "--train_data_path_and_name_and_type <file>,sids,text_int"
             )
         labels = sids.reshape(-1)
         self.check_labels(labels)
-        return labels
+        return None, labels
+
+    def check_labels(self, labels: Tensor) -> None:
+        """Refuse labels that the model does not have.
+
+        Raises:
+            UserError: The message names them.
+        """
+        if not ((labels >= 0) & (labels < self.num_labels)).all():
+            raise UserError(
+                f"labels must lie in 0 ... {self.num_labels - 1} (num_labels of "
+                f"tts_conf), but they are {labels.flatten().tolist()}"
+            )
+
+    @torch.no_grad()
+    def inference(
+        self,
+        text: Tensor | None = None,
+        feats: Tensor | None = None,
+        sids: Tensor | None = None,
+        *,
+        durations: Tensor | None = None,
+        use_teacher_forcing: bool = False,
+        seconds: float | None = None,
+        callback: Callback | None = None,
+        **sampling: Any,
+    ) -> dict[str, Tensor]:
+        """Denoise white noise to a wave (DiffWave, Algorithm 2).
+
+        Args:
+            text: Ignored; ESPnet passes it to every model.
+            feats: Normalised mel, (F, odim), with conditioning "mel".
+            sids: Label, (1,), with conditioning "label".
+            durations: Ignored.
+            use_teacher_forcing: Without effect: the mel is the recording's anyway.
+            seconds: Length without a mel; default: that of a training clip.
+            callback: See ``espnet_prodiff.diffusion.sample``.
+            **sampling: Options of `Sampling`.
+
+        Returns:
+            wav (T_wav,) in [-1, 1]: F * hop samples where there is a mel.
+
+        Raises:
+            UserError: If an input is missing or an option is outside its range.
+        """
+        cond, samples = inference_inputs(self, feats, sids, seconds)
+        wav = self.generate_wave(samples, cond, Sampling(**sampling), callback)
+        return {"wav": wav}

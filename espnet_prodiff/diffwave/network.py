@@ -1,14 +1,15 @@
 """DiffWave's denoising network: a bidirectional dilated residual stack over samples."""
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from espnet_prodiff.common.residual import ResidualLayer, run_stack
 from espnet_prodiff.diffusion.loss import TRAIN_TIMES
 from espnet_prodiff.diffwave.upsampling import MelUpsampler
+from espnet_prodiff.errors import UserError, check_choice
 
 EMBEDDING = 128  # size of the step embedding's sinusoids and of a label's embedding
 STEP_CHANNELS = 512
@@ -28,16 +29,12 @@ class StepEmbedding(nn.Module):
             fractional times without it.
 
     Raises:
-        ValueError: If ``times`` is neither.
+        UserError: If ``times`` is neither.
     """
 
     def __init__(self, times: str = "discrete", interpolate: bool = True) -> None:
         super().__init__()
-        if times not in TRAIN_TIMES:
-            raise ValueError(
-                f"train_times must be one of {', '.join(TRAIN_TIMES)}, but it is "
-                f"{times!r}"
-            )
+        check_choice("train_times", times, TRAIN_TIMES)
         self.times = times
         self.interpolate = interpolate and times == "discrete"
         self.mlp = nn.Sequential(
@@ -68,51 +65,6 @@ class StepEmbedding(nn.Module):
             exponents = -exponents
         angles = t[:, None] * 10**exponents
         return torch.cat([angles.sin(), angles.cos()], dim=1)
-
-
-class ResidualLayer(nn.Module):
-    """Dilated convolution with a gate; gives a residual and a skip output.
-
-    Args:
-        channels: Channels of the stack.
-        dilation: Dilation of the convolution.
-        cond_channels: Channels of the conditioning, 0 = none.
-    """
-
-    def __init__(self, channels: int, dilation: int, cond_channels: int) -> None:
-        super().__init__()
-        self.dilation = dilation
-        self.conv = nn.Conv1d(
-            channels, 2 * channels, KERNEL_SIZE, padding=dilation, dilation=dilation
-        )
-        self.cond_proj = (
-            nn.Conv1d(cond_channels, 2 * channels, 1) if cond_channels else None
-        )
-        self.out = nn.Conv1d(channels, 2 * channels, 1)
-
-    def forward(
-        self, hidden: Tensor, step: Tensor, cond: Tensor | None, mask: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Apply the layer.
-
-        Args:
-            hidden: (B, C, L).
-            step: Projected step embedding, (B, C, 1).
-            cond: (B, cond_channels, L), or length 1 where it is the same everywhere.
-            mask: (B, 1, L), 1 = valid.
-
-        Returns:
-            The next hidden states and the skip output, (B, C, L) each.
-        """
-        inputs = hidden + step
-        if mask is not None:
-            inputs = inputs * mask  # padding must look like the edge of the signal
-        gated = self.conv(inputs)
-        if self.cond_proj is not None:
-            gated = gated + self.cond_proj(cond)
-        gate, value = gated.chunk(2, dim=1)
-        residual, skip = self.out(gate.sigmoid() * value.tanh()).chunk(2, dim=1)
-        return (hidden + residual) / math.sqrt(2.0), skip
 
 
 class PreparedCond(NamedTuple):
@@ -148,7 +100,7 @@ class DiffWaveNetwork(nn.Module):
         interpolate_times: See there.
 
     Raises:
-        ValueError: If a size is not positive, or if the conditioning is neither a mel
+        UserError: If a size is not positive, or if the conditioning is neither a mel
             (``n_mels`` and ``hop_length``), nor a label, nor nothing.
     """
 
@@ -176,14 +128,14 @@ class DiffWaveNetwork(nn.Module):
         }
         for name, size in sizes.items():
             if size is not None and size < 1:
-                raise ValueError(f"{name} must be positive, but it is {size}")
+                raise UserError(f"{name} must be positive, but it is {size}")
         if (n_mels is None) != (hop_length is None):
-            raise ValueError(
+            raise UserError(
                 "n_mels and hop_length come together, but n_mels is "
                 f"{n_mels} and hop_length is {hop_length}"
             )
         if n_mels is not None and num_labels is not None:
-            raise ValueError(
+            raise UserError(
                 "the conditioning is a mel or a label, but both n_mels "
                 f"({n_mels}) and num_labels ({num_labels}) are given"
             )
@@ -199,7 +151,9 @@ class DiffWaveNetwork(nn.Module):
         # One product for all layers: faster than a small one inside every layer.
         self.step_proj = nn.Linear(STEP_CHANNELS, layers * channels)
         self.layers = nn.ModuleList(
-            ResidualLayer(channels, 2 ** (i % dilation_cycle), cond_channels)
+            ResidualLayer(
+                channels, KERNEL_SIZE, 2 ** (i % dilation_cycle), cond_channels
+            )
             for i in range(layers)
         )
         self.skip_proj = nn.Conv1d(channels, channels, 1)
@@ -222,7 +176,7 @@ class DiffWaveNetwork(nn.Module):
             cond: As for ``forward``.
 
         Raises:
-            ValueError: If it does not fit the model.
+            UserError: If it does not fit the model.
         """
         self.check_cond(cond)
         if self.upsampler is not None:
@@ -251,18 +205,13 @@ class DiffWaveNetwork(nn.Module):
             Output, (B, 1, L): zeros before training.
 
         Raises:
-            ValueError: If the conditioning does not fit the model or the wave.
+            UserError: If the conditioning does not fit the model or the wave.
         """
         features = self._features(cond, x_t, mask)
-        steps = self.step_proj(self.step_embedding(noise_cond)).unsqueeze(-1)
+        steps = self.step_proj(self.step_embedding(noise_cond))
         hidden = F.relu(self.in_proj(x_t))
-        skips = 0.0
-        for layer, step in zip(
-            self.layers, steps.chunk(len(self.layers), dim=1), strict=True
-        ):
-            hidden, skip = layer(hidden, step, features, mask)
-            skips = skips + skip
-        skips = skips / math.sqrt(len(self.layers))
+        conds = [features] * len(self.layers)
+        skips = run_stack(self.layers, hidden, steps, conds, mask)
         return self.out_proj(F.relu(self.skip_proj(skips)))
 
     def check_cond(self, cond: Tensor | None, length: int | None = None) -> None:
@@ -273,14 +222,14 @@ class DiffWaveNetwork(nn.Module):
             length: Samples of the wave, if there is one already.
 
         Raises:
-            ValueError: If it does not fit.
+            UserError: If it does not fit.
         """
         if self.upsampler is not None:
             self._check_mel(cond, length)
         elif self.label_embedding is not None:
             self._check_labels(cond)
         elif cond is not None:
-            raise ValueError(
+            raise UserError(
                 "this DiffWave is unconditional (neither n_mels nor num_labels): cond "
                 f"must be None, but it is of shape {tuple(cond.shape)}"
             )
@@ -301,13 +250,13 @@ class DiffWaveNetwork(nn.Module):
         fits = mel is not None and mel.dim() == 3 and mel.shape[1] == self.n_mels
         if not fits or mel.shape[-1] == 0:
             found = "None" if mel is None else f"of shape {tuple(mel.shape)}"
-            raise ValueError(
+            raise UserError(
                 f"cond must be a mel (B, {self.n_mels}, F), F > 0: this DiffWave was "
                 f"built for {self.n_mels} mel bins, but cond is {found}"
             )
         if length is not None and mel.shape[-1] * self.hop_length != length:
             frames = mel.shape[-1]
-            raise ValueError(
+            raise UserError(
                 f"the wave must have {frames} * {self.hop_length} = "
                 f"{frames * self.hop_length} samples for a mel of {frames} frames with "
                 f"a hop of {self.hop_length}, but it has {length}"
@@ -320,7 +269,7 @@ class DiffWaveNetwork(nn.Module):
                 if labels is None
                 else f"{labels.dtype} of shape {tuple(labels.shape)}"
             )
-            raise ValueError(
+            raise UserError(
                 "cond must be the labels (B,) as integers: this DiffWave is "
                 f"class-conditional, but cond is {found}"
             )
@@ -329,7 +278,7 @@ class DiffWaveNetwork(nn.Module):
             labels.device.type == "cpu"
             and not ((labels >= 0) & (labels < self.num_labels)).all()
         ):
-            raise ValueError(
+            raise UserError(
                 f"labels must lie in 0 ... {self.num_labels - 1}, the labels that this "
                 f"DiffWave was built for, but they are {labels.tolist()}"
             )

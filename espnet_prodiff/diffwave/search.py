@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from espnet_prodiff.diffusion.sampling_times import FAST_SCHEDULES, times_from_betas
 from espnet_prodiff.diffusion.schedule import NoiseSchedule
+from espnet_prodiff.errors import UserError
 
 FIRST_FACTORS = (1, 3, 10, 30, 100)  # the first beta, in units of the training's first
 LAST_BETAS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
@@ -53,15 +54,15 @@ def search_schedule(
         progress: Show a bar.
 
     Raises:
-        ValueError: If ``num_steps`` is not positive, or if no schedule of so many steps
+        UserError: If ``num_steps`` is not positive, or if no schedule of so many steps
             lies in the range that the model was trained at.
     """
     if num_steps < 1:
-        raise ValueError(f"num_steps must be at least 1, but it is {num_steps}")
+        raise UserError(f"num_steps must be at least 1, but it is {num_steps}")
     coarse = [b for b in _coarse(schedule, num_steps) if _fits(b, schedule)]
     if not coarse:
         total = schedule.num_train_steps
-        raise ValueError(
+        raise UserError(
             f"no schedule of {num_steps} steps was found in the range of noise that "
             f"the model was trained at: alpha from {schedule.alpha(1):.6g} (t = 1) to "
             f"{schedule.alpha(total):.6g} (t = {total})"

@@ -1,13 +1,13 @@
 """DiffWave's network evaluated along time: memory for one tile, whatever the length."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import torch
 from torch import Tensor, nn
 
+from espnet_prodiff.common.threads import run_on_threads
 from espnet_prodiff.diffwave.network import DiffWaveNetwork
 from espnet_prodiff.diffwave.stack_pass import PackedLayer, StackPass, pack_layers
 from espnet_prodiff.diffwave.upsampling import MelUpsampler
+from espnet_prodiff.errors import UserError
 
 TILE_LENGTH = {"cpu": 4096, "other": 131072}  # samples; measured, see benchmarks/
 
@@ -27,7 +27,7 @@ class TiledNetwork(nn.Module):
             to twice the largest dilation where it is shorter.
 
     Raises:
-        ValueError: If ``tile_length`` is not positive.
+        UserError: If ``tile_length`` is not positive.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class TiledNetwork(nn.Module):
     ) -> None:
         super().__init__()
         if tile_length is not None and tile_length < 1:
-            raise ValueError(f"tile_length must be positive, but it is {tile_length}")
+            raise UserError(f"tile_length must be positive, but it is {tile_length}")
         self.network = network
         self.tile_length = tile_length
 
@@ -43,7 +43,7 @@ class TiledNetwork(nn.Module):
         """Check the conditioning; a mel is upsampled tile by tile, at every step.
 
         Raises:
-            ValueError: If it does not fit the model.
+            UserError: If it does not fit the model.
         """
         self.network.check_cond(cond)
         return cond
@@ -68,7 +68,7 @@ class TiledNetwork(nn.Module):
             Output, (B, 1, L); 0 where the mask is.
 
         Raises:
-            ValueError: If the conditioning does not fit the model or the wave.
+            UserError: If the conditioning does not fit the model or the wave.
         """
         network = self.network
         network.check_cond(cond, x_t.shape[-1])
@@ -107,11 +107,10 @@ class TiledNetwork(nn.Module):
             margin += MelUpsampler.context * hop
         threads = torch.get_num_threads() if wave.device.type == "cpu" else 1
         parts = min(threads, length // (8 * margin))  # else the margins cost too much
-        if parts < 2:
+        if parts < 2:  # straight into the output: the memory of a tile
             StackPass(self.network, layers, first_shift, tile).run(wave, mel, output)
             return
 
-        @torch.no_grad()  # holds for one thread alone
         def run(start: int, stop: int) -> None:
             first = max(0, start - margin) // hop * hop
             last = min(length, -(-(stop + margin) // hop) * hop)
@@ -121,12 +120,7 @@ class TiledNetwork(nn.Module):
             stack.run(wave[:, first:last], frames, part)
             output[:, start:stop] = part[:, start - first : stop - first]
 
-        bounds = [i * length // parts for i in range(parts + 1)]
-        try:
-            with ThreadPoolExecutor(parts, "", torch.set_num_threads, (1,)) as pool:
-                list(pool.map(run, bounds[:-1], bounds[1:]))
-        finally:
-            torch.set_num_threads(threads)  # the threads also set what new ones get
+        run_on_threads(run, [i * length // parts for i in range(parts + 1)], parts)
 
     def _tile_length(self, wave: Tensor) -> int:
         default = TILE_LENGTH["cpu" if wave.device.type == "cpu" else "other"]

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from espnet_prodiff.errors import UserError
+
 SLOPE = 0.4  # of the leaky ReLUs (DiffWave, app. D)
 FREQUENCIES = 3  # mel bins under a kernel
 
@@ -17,16 +19,16 @@ def upsampling_factors(hop_length: int) -> tuple[int, int]:
     512 = 16 x 32.
 
     Raises:
-        ValueError: If the hop is no such product: not a whole number, below 4 or prime.
+        UserError: If the hop is no such product: not a whole number, below 4 or prime.
     """
     if isinstance(hop_length, bool) or not isinstance(hop_length, int):
-        raise ValueError(f"hop_length must be an integer, but it is {hop_length!r}")
+        raise UserError(f"hop_length must be an integer, but it is {hop_length!r}")
     if hop_length < 4:
-        raise ValueError(f"hop_length must be at least 4, but it is {hop_length}")
+        raise UserError(f"hop_length must be at least 4, but it is {hop_length}")
     for smaller in range(math.isqrt(hop_length), 1, -1):
         if hop_length % smaller == 0:
             return smaller, hop_length // smaller
-    raise ValueError(
+    raise UserError(
         f"hop_length must be a product of two whole numbers above 1, because two "
         f"convolutions upsample the mel, but {hop_length} is prime: use "
         f"{hop_length - 1} or {hop_length + 1}"
@@ -71,7 +73,7 @@ class MelUpsampler(nn.Module):
         hop_length: Samples of a frame.
 
     Raises:
-        ValueError: If the hop has no two factors.
+        UserError: If the hop has no two factors.
     """
 
     context = 2  # frames to either side that reach the samples of a frame

@@ -8,8 +8,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from espnet_prodiff.evaluation.files import EvaluationError, read_audio
+from espnet_prodiff.errors import DataError
 from espnet_prodiff.evaluation.progress import Progress, no_progress
+from espnet_prodiff.fileio.audio import read_audio
 
 if TYPE_CHECKING:
     from espnet_prodiff.evaluation.resynthesis import ResynthesisScore
@@ -39,16 +40,16 @@ def require_wavs(name: str, system_dir: str | Path, utts: Iterable[str]) -> None
     """Check that a system has spoken every utterance.
 
     Raises:
-        EvaluationError: The directory or some waveforms are missing; names them.
+        DataError: The directory or some waveforms are missing; names them.
     """
     utts = list(utts)
     if not Path(system_dir).is_dir():
-        raise EvaluationError(
+        raise DataError(
             f"System {name!r}: {system_dir} does not exist: decode it (stage 8)."
         )
     missing = [utt for utt in utts if not decoded_wav(system_dir, utt).is_file()]
     if missing:
-        raise EvaluationError(
+        raise DataError(
             f"System {name!r}: {system_dir}/wav lacks {len(missing)} of {len(utts)} "
             f"utterances, first {missing[0]}: decode all of them (stage 8)."
         )
@@ -76,7 +77,7 @@ def score_utterance(
         The utterance and the score of each system.
 
     Raises:
-        EvaluationError: See ``files.read_audio``; or a resynthesis is not as long as
+        DataError: See ``files.read_audio``; or a resynthesis is not as long as
             the recording.
     """
     from espnet_prodiff.evaluation import cepstrum
@@ -95,7 +96,7 @@ def score_utterance(
             try:
                 resynthesis = score_resynthesis(recorded, wav, fs, feats_extract)
             except ValueError as error:
-                raise EvaluationError(
+                raise DataError(
                     f"System {name!r}, utterance {utt}: {path} has {error}"
                 ) from error
         spoken = cepstrum.analyse(wav, fs, f0min, f0max)

@@ -15,6 +15,8 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import norm
 from sklearn.cluster import KMeans
 
+from espnet_prodiff.errors import UserError
+
 
 @dataclass(frozen=True)
 class Diversity:
@@ -38,10 +40,10 @@ def fit_bins(frames: np.ndarray, num_bins: int = 50, seed: int = 0) -> KMeans:
         seed: Seed of the initial centres.
 
     Raises:
-        ValueError: Fewer frames than bins.
+        UserError: Fewer frames than bins.
     """
     if len(frames) < num_bins:
-        raise ValueError(f"{len(frames)} frames are too few for {num_bins} bins.")
+        raise UserError(f"{len(frames)} frames are too few for {num_bins} bins.")
     bins = KMeans(num_bins, n_init=1, random_state=seed)
     return bins.fit(np.asarray(frames, dtype=np.float64))
 
@@ -58,13 +60,13 @@ def compare_histograms(
     """Compare two histograms of counts (num_bins,).
 
     Raises:
-        ValueError: Different numbers of bins, or an empty histogram.
+        UserError: Different numbers of bins, or an empty histogram.
     """
     if generated.shape != recorded.shape:
-        raise ValueError("The histograms have different numbers of bins.")
+        raise UserError("The histograms have different numbers of bins.")
     n, m = generated.sum(), recorded.sum()
     if n == 0 or m == 0:
-        raise ValueError("A histogram is empty.")
+        raise UserError("A histogram is empty.")
     p, q = generated / n, recorded / m
     pooled = (generated + recorded) / (n + m)
     error = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from espnet_prodiff.evaluation.files import EvaluationError
+from espnet_prodiff.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,16 @@ def duration_error(
         utt: The utterance, for the error message.
 
     Raises:
-        EvaluationError: The two have different numbers of tokens, or the reference
+        DataError: The two have different numbers of tokens, or the reference
             has no frames.
     """
     if len(predicted) != len(reference):
-        raise EvaluationError(
+        raise DataError(
             f"Utterance {utt}: {len(predicted)} predicted durations, "
             f"{len(reference)} in the reference: were both made from the same tokens?"
         )
     if reference.sum() == 0:
-        raise EvaluationError(f"Utterance {utt}: its reference durations sum to 0.")
+        raise DataError(f"Utterance {utt}: its reference durations sum to 0.")
     token = np.abs(predicted - reference).mean()
     total = (predicted.sum() - reference.sum()) / reference.sum()
     return DurationError(float(token), float(total))

@@ -6,12 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet_prodiff.evaluation.files import (
-    EvaluationError,
-    audio_rate,
-    read_durations,
-    read_table,
-)
+from espnet_prodiff.errors import DataError
+from espnet_prodiff.fileio.audio import read_recording
+from espnet_prodiff.fileio.tables import read_durations, read_table
 
 
 @dataclass(frozen=True)
@@ -59,18 +56,20 @@ def read_evaluation_set(
         max_utts: Take only the first utterances.
 
     Raises:
-        EvaluationError: A file is missing or lacks an utterance.
+        DataError: A file is missing or lacks an utterance.
     """
     root = Path(data_dir)
     if not root.is_dir():
-        raise EvaluationError(f"Data directory {root} does not exist.")
+        raise DataError(f"Data directory {root} does not exist.")
     recordings = read_table(root / "wav.scp")
+    if not recordings:
+        raise DataError(f"{root / 'wav.scp'} is empty, expected utterances")
     utts = list(recordings)[:max_utts]
 
     def pick(table: dict, path: str | Path) -> dict:
         missing = [utt for utt in utts if utt not in table]
         if missing:
-            raise EvaluationError(
+            raise DataError(
                 f"{path} lacks {len(missing)} of the {len(utts)} utterances of "
                 f"{root}/wav.scp, first {missing[0]}."
             )
@@ -88,7 +87,7 @@ def read_evaluation_set(
         vectors = {utt: kaldiio.load_mat(where) for utt, where in table.items()}
     return EvaluationSet(
         directory=root,
-        fs=audio_rate(recordings[utts[0]], utts[0]),
+        fs=read_recording(recordings[utts[0]], utts[0]).fs,
         recordings={utt: Path(recordings[utt]) for utt in utts},
         texts=pick(read_table(root / "text"), root / "text"),
         durations=pick(read_durations(durations), durations) if durations else {},

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy import stats
 
+from espnet_prodiff.errors import UserError
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -62,12 +64,12 @@ def measure_ratio(
         The figure as a Measurement, or None without samples.
 
     Raises:
-        ValueError: The two differ in length, or a denominator is not positive.
+        UserError: The two differ in length, or a denominator is not positive.
     """
     a = np.asarray(numerators, dtype=float)
     b = np.asarray(denominators, dtype=float)
     if a.shape != b.shape or (b <= 0).any():
-        raise ValueError("Expected as many numerators as positive denominators.")
+        raise UserError("Expected as many numerators as positive denominators.")
     if len(a) == 0:
         return None
     ratio = float(a.sum() / b.sum())

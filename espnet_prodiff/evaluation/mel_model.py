@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
 
-from espnet_prodiff.evaluation.files import EvaluationError
+from espnet_prodiff.common.model import DiffusionTTS
+from espnet_prodiff.errors import DataError
 
 VARIANCES = ("predicted", "true")
 """Where pitch and energy come from: the model, or the recording."""
@@ -52,42 +54,43 @@ class MelModel:
             num_steps: Sampling steps; None is the model's own number.
 
         Raises:
-            EvaluationError: The model takes no durations or has no mel, or its number
+            DataError: The model takes no durations or has no mel, or its number
                 of steps cannot be changed.
         """
         self.name, self.model, self.tts = name, model, model.tts
-        self.shares_noise = hasattr(self.tts, "inference_batch")
+        ours = self.shares_noise = isinstance(self.tts, DiffusionTTS)
         self.makes_waves = not self.tts.require_vocoder
         # Whether what it says, or is to repeat, can be given frame by frame.
-        fits = hasattr(self.tts, "duration_predictor") or (
-            self.shares_noise and getattr(self.tts, "conditioning", "mel") == "mel"
-        )
+        if ours:
+            fits = self.tts.conditioning in ("text", "mel")
+        else:
+            fits = hasattr(self.tts, "duration_predictor")
         if model.feats_extract is None or not fits:
-            raise EvaluationError(
+            raise DataError(
                 f"Model {name!r}: {type(self.tts).__name__} makes no mel from given "
                 "durations; its waveforms can be scored with --system."
             )
-        own = getattr(getattr(self.tts, "decoder", None), "timesteps", None)
+        own = self.tts.num_steps if ours else _builtin_steps(self.tts)
         if num_steps not in (None, own) and not self.shares_noise:
-            raise EvaluationError(
+            raise DataError(
                 f"Model {name!r}: the number of steps of {type(self.tts).__name__} "
                 f"is fixed in training ({own}), {num_steps} cannot be had."
             )
         self.num_steps = num_steps
         # What it is sampled with; None where the model does not tell.
-        self.steps = num_steps or getattr(self.tts, "num_steps", own)
+        self.steps = num_steps or own
 
     @torch.no_grad()
     def recorded_mel(self, inputs: MelInputs) -> Tensor:
         """Return the recording's normalised mel (T, n_mels).
 
         Raises:
-            EvaluationError: The durations do not sum to its number of frames.
+            DataError: The durations do not sum to its number of frames.
         """
         mel = self.mel_of(inputs.speech)
         frames = int(inputs.durations.sum())
         if frames != len(mel):
-            raise EvaluationError(
+            raise DataError(
                 f"Utterance {inputs.utt}: its durations sum to {frames} frames, its "
                 f"recording has {len(mel)}: were they made for this hop length?"
             )
@@ -134,7 +137,7 @@ class MelModel:
         for name in ("pitch", "energy"):
             extract = getattr(self.model, f"{name}_extract")
             if extract is None:
-                raise EvaluationError(
+                raise DataError(
                     f"Model {self.name!r} extracts no {name}: score it with predicted "
                     "pitch and energy."
                 )
@@ -185,15 +188,15 @@ class MelModel:
             even where that is ``wav``.
 
         Raises:
-            EvaluationError: ``variance`` is neither, or the number of durations does
+            DataError: ``variance`` is neither, or the number of durations does
                 not fit the text.
         """
         if variance not in VARIANCES:
-            raise EvaluationError(
+            raise DataError(
                 f"variance must be one of {', '.join(VARIANCES)}, not {variance!r}."
             )
         if len(inputs.durations) != len(inputs.text) + 1:
-            raise EvaluationError(
+            raise DataError(
                 f"Utterance {inputs.utt}: {len(inputs.durations)} durations for "
                 f"{len(inputs.text)} tokens and eos: were they made with this "
                 "token list?"
@@ -224,3 +227,8 @@ class MelModel:
             # Whole frames of samples have one centred window more than frames.
             output["feat_gen"] = self.mel_of(output["wav"])[: given["durations"].sum()]
         return output
+
+
+def _builtin_steps(tts: AbsTTS) -> int | None:
+    """Steps of ESPnet's built-in prodiff; None of any other model."""
+    return getattr(getattr(tts, "decoder", None), "timesteps", None)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from espnet_prodiff.errors import DataError
 from espnet_prodiff.evaluation.diversity import (
     compare_histograms,
     fit_bins,
     histogram,
 )
-from espnet_prodiff.evaluation.files import EvaluationError
 from espnet_prodiff.evaluation.mel_model import MelInputs, MelModel
 from espnet_prodiff.evaluation.mel_statistics import (
     mel_l1,
@@ -64,14 +64,14 @@ def score_models(
         Scores by the name of the model.
 
     Raises:
-        EvaluationError: No seed, models with different features, or an utterance that
+        DataError: No seed, models with different features, or an utterance that
             does not fit its durations.
     """
     if not seeds:
-        raise EvaluationError("At least one seed is needed.")
+        raise DataError("At least one seed is needed.")
     for model in models[1:]:
         if not model.same_features(models[0]):
-            raise EvaluationError(
+            raise DataError(
                 f"Models {models[0].name!r} and {model.name!r} have different mels or "
                 "statistics: compare them in separate runs."
             )

@@ -7,15 +7,17 @@ the variance ratio and the spread over seeds, which blur loses.
 
 import numpy as np
 
+from espnet_prodiff.errors import UserError
+
 
 def mel_l1(a: np.ndarray, b: np.ndarray) -> float:
     """Return the mean absolute difference of two mels (T, n_mels) of one length.
 
     Raises:
-        ValueError: The shapes differ.
+        UserError: The shapes differ.
     """
     if a.shape != b.shape:
-        raise ValueError(f"Mels of shapes {a.shape} and {b.shape} cannot be compared.")
+        raise UserError(f"Mels of shapes {a.shape} and {b.shape} cannot be compared.")
     return float(np.abs(a - b).mean())
 
 
@@ -30,11 +32,11 @@ def variance_ratio(generated: np.ndarray, recorded: np.ndarray) -> float:
         recorded: Mel of the same utterance (T', n_mels).
 
     Raises:
-        ValueError: The recording does not vary.
+        UserError: The recording does not vary.
     """
     reference = recorded.var(axis=0).mean()
     if not reference > 0:
-        raise ValueError("The recorded mel does not vary over time.")
+        raise UserError("The recorded mel does not vary over time.")
     return float(generated.var(axis=0).mean() / reference)
 
 
@@ -48,8 +50,8 @@ def seed_spread(draws: np.ndarray) -> float:
         Standard deviation over the draws (n - 1), averaged over bins and frames.
 
     Raises:
-        ValueError: Fewer than two draws.
+        UserError: Fewer than two draws.
     """
     if len(draws) < 2:
-        raise ValueError("The spread over seeds needs at least two draws.")
+        raise UserError("The spread over seeds needs at least two draws.")
     return float(draws.std(axis=0, ddof=1).mean())

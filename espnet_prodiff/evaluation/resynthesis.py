@@ -12,6 +12,8 @@ import librosa
 import numpy as np
 import torch
 
+from espnet_prodiff.errors import UserError
+
 PESQ_FS = 16000
 # The library overruns its memory at more than 50 bursts of speech, which are at least
 # 0.4 s apart; the recommendation is meant for utterances of about this length, too.
@@ -45,12 +47,12 @@ def score_resynthesis(
         feats_extract: ESPnet's ``LogMelFbank``.
 
     Raises:
-        ValueError: The lengths differ by more than a frame.
+        UserError: The lengths differ by more than a frame.
     """
     frame = feats_extract.get_parameters()["n_shift"]
     length = min(len(recording), len(resynthesis))
     if max(len(recording), len(resynthesis)) > length + frame:
-        raise ValueError(
+        raise UserError(
             f"{len(resynthesis)} samples, {len(recording)} in the recording: expected "
             f"as many within a frame of {frame}. Speech with durations of its own is a "
             "--system, not a --resynthesis."

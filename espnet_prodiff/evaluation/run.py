@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from espnet_prodiff.errors import DataError
 from espnet_prodiff.evaluation.audio_scores import (
     decoded_wav,
     require_wavs,
@@ -15,18 +16,14 @@ from espnet_prodiff.evaluation.audio_scores import (
 )
 from espnet_prodiff.evaluation.durations import duration_error
 from espnet_prodiff.evaluation.evaluation_set import EvaluationSet
-from espnet_prodiff.evaluation.files import (
-    EvaluationError,
-    read_audio,
-    read_durations,
-    write_audio,
-)
 from espnet_prodiff.evaluation.measurement import measure, measure_ratio
 from espnet_prodiff.evaluation.mel_model import MelInputs, MelModel
 from espnet_prodiff.evaluation.mel_scores import score_models
 from espnet_prodiff.evaluation.progress import Progress, no_progress
 from espnet_prodiff.evaluation.speed import read_speed
 from espnet_prodiff.evaluation.table import RESYNTHESIS, Results
+from espnet_prodiff.fileio.audio import read_audio, write_audio
+from espnet_prodiff.fileio.tables import read_durations
 
 UPPER_BOUND = "recordings through the vocoder"
 
@@ -84,7 +81,7 @@ def add_speech(
         feats_extract: ESPnet's ``LogMelFbank``, for them.
 
     Raises:
-        EvaluationError: A system lacks an utterance, or has another sampling rate; or
+        DataError: A system lacks an utterance, or has another sampling rate; or
             a vocoder's wave is not as long as the recording.
     """
     for name, directory in systems.items():
@@ -132,7 +129,7 @@ def _durations(
         return {}
     predicted = read_durations(file)
     if missing := [utt for utt in data if utt not in predicted]:
-        raise EvaluationError(
+        raise DataError(
             f"System {name!r}: {file} lacks {len(missing)} of {len(data)} utterances, "
             f"first {missing[0]}: decode all of them (stage 8)."
         )
@@ -168,11 +165,11 @@ def mel_inputs(
         tts: The model, for what else it needs.
 
     Raises:
-        EvaluationError: Durations, speaker ids, language ids or embeddings that the
+        DataError: Durations, speaker ids, language ids or embeddings that the
             model needs were not given.
     """
     if not data.durations:
-        raise EvaluationError("Mels can only be scored with --durations.")
+        raise DataError("Mels can only be scored with --durations.")
     needed = {
         "sids": (tts.spks, data.ids.get("sids"), f"{data.directory}/utt2sid"),
         "lids": (tts.langs, data.ids.get("lids"), f"{data.directory}/utt2lid"),
@@ -180,7 +177,7 @@ def mel_inputs(
     }
     for name, (wanted, found, where) in needed.items():
         if wanted is not None and not found:
-            raise EvaluationError(f"The model needs {name}: {where} is missing.")
+            raise DataError(f"The model needs {name}: {where} is missing.")
     prepared = []
     for utt in data:
         extras = {}

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet_prodiff.evaluation.files import EvaluationError, read_table
+from espnet_prodiff.errors import DataError
+from espnet_prodiff.fileio.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def read_speed(system_dir: str | Path) -> dict[str, Speed]:
         does not).
 
     Raises:
-        EvaluationError: A line is not "utt audio model vocoder" with seconds >= 0 and
+        DataError: A line is not "utt audio model vocoder" with seconds >= 0 and
             audio above 0.
     """
     speeds: dict[str, Speed] = {}
@@ -47,7 +48,7 @@ def read_speed(system_dir: str | Path) -> dict[str, Speed]:
             except ValueError:
                 valid = False
             if not valid:
-                raise EvaluationError(
+                raise DataError(
                     f"{path}, utterance {utt}: expected the seconds of audio, model "
                     f"and vocoder, found {line!r}."
                 )

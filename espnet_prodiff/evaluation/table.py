@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from espnet_prodiff.evaluation.files import write_text
 from espnet_prodiff.evaluation.measurement import Measurement
+from espnet_prodiff.fileio.atomic import write_text
 
 
 @dataclass(frozen=True)

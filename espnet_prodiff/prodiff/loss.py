@@ -1,9 +1,10 @@
-"""Distances between mels: L1 and SSIM, masked, one value an utterance."""
+"""ProDiff's objective, and distances between mels: L1 and SSIM, masked."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from espnet_prodiff.diffusion import Denoiser, diffusion_loss
 from espnet_prodiff.diffusion.loss import absolute_error, masked_mean
 
 # Normalised log-mels are centred on 0; SSIM compares luminances, which are positive.
@@ -39,6 +40,28 @@ def l1_ssim_error(prediction: Tensor, target: Tensor, mask: Tensor | None) -> Te
     """0.5 L1 + 0.5 (1 - SSIM): the teacher's loss, (B,)."""
     l1 = absolute_error(prediction, target, mask)
     return 0.5 * l1 + 0.5 * ssim_error(prediction, target, mask)
+
+
+def clean_data_objective(
+    denoiser: Denoiser,
+    mel: Tensor,
+    cond: Tensor,
+    mask: Tensor,
+    generator: torch.Generator | None,
+    cond_inputs: dict[str, Tensor | None],
+    *,
+    times: str = "discrete",
+) -> Tensor:
+    """The teacher's objective: recover the mel from x_t, 0.5 L1 + 0.5 SSIM."""
+    return diffusion_loss(
+        denoiser,
+        mel,
+        cond,
+        mask,
+        distance=l1_ssim_error,
+        times=times,
+        generator=generator,
+    )
 
 
 def _window_means(maps: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from espnet_prodiff.common.residual import ResidualLayer, run_stack
+
 
 class StepEmbedding(nn.Module):
     """Sinusoids of the noise condition, then two layers (ProDiff, section 4.2).
@@ -30,45 +32,6 @@ class StepEmbedding(nn.Module):
         angles = noise_cond[:, None] * self.frequencies
         sinusoids = torch.cat([angles.sin(), angles.cos()], dim=1)
         return self.mlp(sinusoids.to(self.mlp[0].weight.dtype))
-
-
-class ResidualLayer(nn.Module):
-    """Dilated convolution with a gate; gives a residual and a skip output.
-
-    Args:
-        channels: Channels of the stack.
-        kernel_size: Odd kernel size of the convolution.
-        dilation: Its dilation.
-    """
-
-    def __init__(self, channels: int, kernel_size: int, dilation: int) -> None:
-        super().__init__()
-        padding = dilation * (kernel_size - 1) // 2
-        self.conv = nn.Conv1d(
-            channels, 2 * channels, kernel_size, padding=padding, dilation=dilation
-        )
-        self.out = nn.Conv1d(channels, 2 * channels, 1)
-
-    def forward(
-        self, hidden: Tensor, step: Tensor, cond: Tensor, mask: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Apply the layer.
-
-        Args:
-            hidden: (B, C, L).
-            step: Projected step embedding, (B, C, 1).
-            cond: Projected conditioning, (B, 2C, L).
-            mask: (B, 1, L), 1 = valid.
-
-        Returns:
-            The next hidden states and the skip output, (B, C, L) each.
-        """
-        inputs = hidden + step
-        if mask is not None:
-            inputs = inputs * mask  # padding must look like the edge of the signal
-        gate, value = (self.conv(inputs) + cond).chunk(2, dim=1)
-        residual, skip = self.out(gate.sigmoid() * value.tanh()).chunk(2, dim=1)
-        return (hidden + residual) / math.sqrt(2.0), skip
 
 
 class ProDiffNetwork(nn.Module):
@@ -138,7 +101,7 @@ class ProDiffNetwork(nn.Module):
 
         Args:
             x_t: Noisy mel, (B, n_mels, L).
-            noise_cond: What it is told of the noise, (B,).
+            noise_cond: The noise condition, (B,).
             cond: (B, cond_channels, L), or what ``prepare_cond`` made of it.
             mask: (B, 1, L), 1 = valid.
 
@@ -147,13 +110,7 @@ class ProDiffNetwork(nn.Module):
         """
         if isinstance(cond, Tensor):
             cond = self.prepare_cond(cond)
-        steps = self.step_proj(self.step_embedding(noise_cond)).unsqueeze(-1)
+        steps = self.step_proj(self.step_embedding(noise_cond))
         hidden = F.relu(self.in_proj(x_t))
-        skips = 0.0
-        for layer, step, layer_cond in zip(
-            self.layers, steps.chunk(len(self.layers), dim=1), cond, strict=True
-        ):
-            hidden, skip = layer(hidden, step, layer_cond, mask)
-            skips = skips + skip
-        skips = skips / math.sqrt(len(self.layers))
+        skips = run_stack(self.layers, hidden, steps, cond, mask)
         return self.out_proj(F.relu(self.skip_proj(skips)))

@@ -8,6 +8,7 @@ import torch
 from espnet2.tts.fastspeech2 import FastSpeech2
 
 from espnet_prodiff.diffusion import NoiseSchedule
+from espnet_prodiff.errors import UserError, check_choice
 
 # FastSpeech2's options that concern the decoder, which ProDiff does not have.
 _DECODER_OPTIONS = {
@@ -26,7 +27,7 @@ _BUILTIN_DEFAULTS = {"decoder_type": "diffusion", "postnet_layers": 0}
 DIFFUSION_SCHEDULERS = ("vpsde", "cosine", "linear")
 
 
-def text_side_parameters() -> dict[str, inspect.Parameter]:
+def text_parameters() -> dict[str, inspect.Parameter]:
     """FastSpeech2's keyword options that ProDiff shares with ESPnet's built-in."""
     parameters = dict(inspect.signature(FastSpeech2.__init__).parameters)
     shared = {}
@@ -40,32 +41,38 @@ def text_side_parameters() -> dict[str, inspect.Parameter]:
     return shared
 
 
-def text_side_options(given: dict[str, Any]) -> dict[str, Any]:
+def with_text_options(signature: inspect.Signature) -> inspect.Signature:
+    """A constructor's signature with FastSpeech2's options for its ``**text``."""
+    parameters = [p for p in signature.parameters.values() if p.name != "text"]
+    return signature.replace(parameters=[*parameters, *text_parameters().values()])
+
+
+def text_options(given: dict[str, Any]) -> dict[str, Any]:
     """FastSpeech2 arguments for the text side.
 
     Raises:
-        ValueError: If an option is unknown or not supported.
+        UserError: If an option is unknown or not supported.
     """
-    known = text_side_parameters()
+    known = text_parameters()
     unknown = sorted(set(given) - set(known))
     if unknown:
-        raise ValueError(
+        raise UserError(
             f"tts_conf of prodiff has unknown options: {', '.join(unknown)}. Known "
             f"beside the denoiser's are: {', '.join(sorted(known))}"
         )
     options = {name: parameter.default for name, parameter in known.items()} | given
     if options["decoder_type"] != "diffusion":
-        raise ValueError(
+        raise UserError(
             "decoder_type of prodiff must be 'diffusion', but it is "
             f"{options['decoder_type']!r}"
         )
     if options["reduction_factor"] != 1:
-        raise ValueError(
+        raise UserError(
             "reduction_factor of prodiff must be 1, but it is "
             f"{options['reduction_factor']}"
         )
     if options["postnet_layers"] != 0:
-        raise ValueError(
+        raise UserError(
             "postnet_layers of prodiff must be 0, as in ESPnet's recipes: a postnet "
             "behind the sampler would not be distilled. It is "
             f"{options['postnet_layers']}"
@@ -88,8 +95,9 @@ def noise_schedule(
         checkpoint_format: In format 1 "vpsde" has T betas.
 
     Raises:
-        ValueError: If ``scheduler`` is none of these.
+        UserError: If ``scheduler`` is none of these.
     """
+    check_choice("diffusion_scheduler", scheduler, DIFFUSION_SCHEDULERS)
     if timescale != 1:
         logging.warning(
             f"diffusion_timescale={timescale} has no effect, as in ESPnet's own prodiff"
@@ -102,9 +110,4 @@ def noise_schedule(
         return NoiseSchedule(longer.alpha(torch.arange(steps + 1)))
     if scheduler == "cosine":
         return NoiseSchedule.cosine(steps)
-    if scheduler == "linear":
-        return NoiseSchedule.linear(steps, 1e-6, 0.01)
-    raise ValueError(
-        f"diffusion_scheduler must be one of {', '.join(DIFFUSION_SCHEDULERS)}, but it "
-        f"is {scheduler!r}"
-    )
+    return NoiseSchedule.linear(steps, 1e-6, 0.01)

@@ -1,7 +1,7 @@
 """ProDiff: progressive fast diffusion, text to mel (Huang et al. 2022, 2207.06389)."""
 
 import inspect
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,50 +10,30 @@ from espnet2.gan_tts.jets.loss import VarianceLoss
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
-from espnet_prodiff.diffusion import TRAIN_TIMES, Denoiser, diffusion_loss
-from espnet_prodiff.layers.frozen_text_side import FrozenTextSide
-from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT, OwnCheckpoint
-from espnet_prodiff.layers.padding import (
+from espnet_prodiff.common.model import CHECKPOINT_FORMAT, Callback, DiffusionTTS
+from espnet_prodiff.common.padding import (
     append_eos,
     length_mask,
     validation_generator,
 )
-from espnet_prodiff.prodiff.loss import l1_ssim_error
+from espnet_prodiff.common.sampling import Sampling
+from espnet_prodiff.diffusion import TRAIN_TIMES, Denoiser
+from espnet_prodiff.errors import check_choice
+from espnet_prodiff.prodiff.encoder import TextEncoder
+from espnet_prodiff.prodiff.inference import synthesize
+from espnet_prodiff.prodiff.loss import clean_data_objective
 from espnet_prodiff.prodiff.network import ProDiffNetwork
 from espnet_prodiff.prodiff.options import (
     noise_schedule,
-    text_side_options,
-    text_side_parameters,
+    text_options,
+    with_text_options,
 )
-from espnet_prodiff.prodiff.synthesis import Synthesis
 
 
-def clean_data_objective(
-    denoiser: Denoiser,
-    mel: Tensor,
-    cond: Tensor,
-    mask: Tensor,
-    generator: torch.Generator | None,
-    batch: dict[str, Tensor | None],
-    *,
-    times: str = "discrete",
-) -> Tensor:
-    """The teacher's objective: recover the mel from x_t, 0.5 L1 + 0.5 SSIM."""
-    return diffusion_loss(
-        denoiser,
-        mel,
-        cond,
-        mask,
-        distance=l1_ssim_error,
-        times=times,
-        generator=generator,
-    )
-
-
-class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
+class ProDiff(DiffusionTTS, TextEncoder):
     """ProDiff as an ESPnet text-to-mel model (``tts: prodiff``).
 
-    FastSpeech2's text side conditions a gated residual denoiser which predicts the
+    FastSpeech2's encoder conditions a gated residual denoiser which predicts the
     clean mel. Teacher and student are the same class: a student differs in its weights
     and in ``num_steps``, the number of steps that it was distilled for.
 
@@ -81,12 +61,17 @@ class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
         variance_loss_weight: Weight of the duration, pitch and energy losses (ProDiff,
             section 4.4: 0.1).
         espnet_prodiff: Version of the checkpoint format.
-        **text_side: FastSpeech2's options for encoder, predictors, speakers,
+        **text: FastSpeech2's options for encoder, predictors, speakers,
             languages, speaker embeddings and GST.
 
     Raises:
-        ValueError: If an option is unknown or has a value that is not among its own.
+        UserError: If an option is unknown or has a value that is not among its own.
     """
+
+    # A voice shows in every bin, so it is decided on where single bins are all noise:
+    # between these a trained teacher's few steps come nearest to its many.
+    snr_ends = (-30.0, 30.0)
+    layer_major = ProDiffNetwork.LAYER_MAJOR
 
     def __init__(
         self,
@@ -107,10 +92,9 @@ class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
         train_times: str = "discrete",
         variance_loss_weight: float = 0.1,
         espnet_prodiff: int = CHECKPOINT_FORMAT,
-        **text_side: Any,
+        **text: Any,
     ) -> None:
-        self.check_format(espnet_prodiff)
-        options = text_side_options(text_side)
+        options = text_options(text)
         super().__init__(idim, odim, **options)
         del self.decoder, self.feat_out, self.criterion
         schedule = noise_schedule(
@@ -127,24 +111,24 @@ class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
             layers=denoiser_layers,
             dilation_cycle=diffusion_cycle_ln,
         )
-        self.denoiser = Denoiser(network, schedule, prediction_type, noise_cond)
-        if train_times not in TRAIN_TIMES:
-            raise ValueError(
-                f"train_times must be one of {', '.join(TRAIN_TIMES)}, but it is "
-                f"{train_times!r}"
-            )
-        self.set_steps(num_steps, distilled_times, train_times, espnet_prodiff)
-        # Progressive distillation replaces this; the model knows no teacher.
-        self.objective: Callable[..., Tensor] = partial(
-            clean_data_objective, times=train_times
+        check_choice("train_times", train_times, TRAIN_TIMES)
+        self.set_diffusion(
+            Denoiser(network, schedule, prediction_type, noise_cond),
+            partial(clean_data_objective, times=train_times),
+            num_steps=num_steps,
+            distilled_times=distilled_times,
+            checkpoint_format=espnet_prodiff,
+            train_times=train_times,
         )
         # NOTE: padding never counts, even where use_masking is false as by default.
         weighted = options["use_weighted_masking"]
         self.variance_loss = VarianceLoss(not weighted, weighted)
         self.variance_loss_weight = variance_loss_weight
 
-    def whose_weights(self, names: Collection[str], prefix: str) -> str | None:
-        """What to say of the weights of ESPnet's built-in, which has our name."""
+    def explain_foreign_weights(
+        self, names: Collection[str], prefix: str
+    ) -> str | None:
+        """A message on the weights of ESPnet's built-in, which has our name."""
         if not any(n.startswith(f"{prefix}decoder.denoiser_res.") for n in names):
             return None
         return (
@@ -188,7 +172,7 @@ class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
         Returns:
             Loss, statistics and the batch size.
         """
-        batch = self.batch_for_conditioning(
+        inputs = self.cond_inputs(
             text=text[:, : text_lengths.max()],
             text_lengths=text_lengths,
             feats=feats[:, : feats_lengths.max()],
@@ -201,10 +185,10 @@ class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
             lids=lids,
         )
         with torch.set_grad_enabled(
-            torch.is_grad_enabled() and not self.text_side_is_frozen
+            torch.is_grad_enabled() and not self.trains_denoiser_only
         ):
-            encoded, cond = self.condition(**batch)
-        mel = batch["mels"].transpose(1, 2)
+            encoded, cond = self.condition(**inputs)
+        mel = inputs["mels"].transpose(1, 2)
         mask = length_mask(feats_lengths, mel.shape[2], mel.dtype)
         diffusion = self.objective(
             self.denoiser,
@@ -212,20 +196,20 @@ class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
             cond,
             mask,
             None if self.training else validation_generator(feats_lengths),
-            batch,
+            inputs,
         )
         duration, pitch_error, energy_error = self.variance_loss(
             encoded.log_duration,
-            batch["durations"],
+            inputs["durations"],
             encoded.pitch,
-            batch["pitch"],
+            inputs["pitch"],
             encoded.energy,
-            batch["energy"],
-            batch["lengths"],
+            inputs["energy"],
+            inputs["lengths"],
         )
         variance = duration + pitch_error + energy_error
         loss = diffusion
-        if not self.text_side_is_frozen:  # else a constant that hides the rest
+        if not self.trains_denoiser_only:  # else a constant that hides the rest
             loss = loss + self.variance_loss_weight * variance
         stats = {
             "loss": loss.detach(),
@@ -236,13 +220,13 @@ class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
         }
         return force_gatherable((loss, stats, len(text)), loss.device)
 
-    def batch_for_conditioning(
-        self, text: Tensor, text_lengths: Tensor, feats: Tensor, **batch: Any
+    def cond_inputs(
+        self, text: Tensor, text_lengths: Tensor, feats: Tensor, **others: Any
     ) -> dict[str, Tensor | None]:
         """Arguments of ``condition`` from ESPnet's, with eos behind the text."""
         tokens, lengths = append_eos(text, text_lengths, self.eos)
-        batch["mel_lengths"] = batch.pop("feats_lengths")
-        return {"tokens": tokens, "lengths": lengths, "mels": feats, **batch}
+        others["mel_lengths"] = others.pop("feats_lengths")
+        return {"tokens": tokens, "lengths": lengths, "mels": feats, **others}
 
     def condition(
         self,
@@ -253,20 +237,54 @@ class ProDiff(OwnCheckpoint, FrozenTextSide, Synthesis):
         energy: Tensor,
         **identity: Tensor | None,
     ) -> tuple[Any, Tensor]:
-        """Encoded text and the denoiser's conditioning (B, adim, L) of a batch."""
+        """Encoded text and the denoiser's conditioning, (B, adim, L)."""
         encoded = self.encode(tokens, lengths, **identity)
         return encoded, self.expand(encoded.hidden, durations, pitch, energy)
 
+    def inference_batch(
+        self,
+        texts: Sequence[Tensor],
+        feats: Sequence[Tensor] | None = None,
+        durations: Sequence[Tensor] | None = None,
+        spembs: Sequence[Tensor] | None = None,
+        sids: Sequence[Tensor] | None = None,
+        lids: Sequence[Tensor] | None = None,
+        pitch: Sequence[Tensor] | None = None,
+        energy: Sequence[Tensor] | None = None,
+        *,
+        alpha: float = 1.0,
+        use_teacher_forcing: bool = False,
+        callback: Callback | None = None,
+        **sampling: Any,
+    ) -> list[dict[str, Tensor]]:
+        """Synthesise utterances; each comes out as it would alone.
+
+        Args:
+            texts: Token ids, (N_i,) each.
+            feats: Normalised mels, the style reference of GST, (L_i, odim) each.
+            durations: Frames of each token and eos, (N_i + 1,) each.
+            spembs: Speaker embeddings, (spk_embed_dim,) each.
+            sids: Speaker ids, (1,) each.
+            lids: Language ids, (1,) each.
+            pitch: Token-averaged log-F0, (N_i + 1, 1) each.
+            energy: Token-averaged energy, (N_i + 1, 1) each.
+            alpha: Factor on the predicted durations: 2 speaks at half the speed.
+            use_teacher_forcing: Use the given durations, pitch and energy; what is not
+                given is predicted.
+            callback: See ``espnet_prodiff.diffusion.sample``.
+            **sampling: Options of `Sampling`.
+
+        Returns:
+            For each utterance a dict of feat_gen (L_i, odim), duration (N_i + 1,),
+            pitch (N_i + 1, 1) and energy (N_i + 1, 1).
+
+        Raises:
+            UserError: If an option is outside its range or an input is missing.
+        """
+        inputs = (feats, durations, spembs, sids, lids, pitch, energy)
+        options = (alpha, use_teacher_forcing, Sampling(**sampling), callback)
+        return synthesize(self, texts, *inputs, *options)
+
 
 # ESPnet reads the options of a model (--print_config) from the signature.
-_signature = inspect.signature(ProDiff.__init__)
-ProDiff.__signature__ = _signature.replace(
-    parameters=[
-        *[
-            p
-            for name, p in _signature.parameters.items()
-            if name not in {"self", "text_side"}
-        ],
-        *text_side_parameters().values(),
-    ]
-)
+ProDiff.__signature__ = with_text_options(inspect.signature(ProDiff))

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe.command_line import help_text, parse
-from espnet_prodiff.recipe.errors import RecipeError
 from espnet_prodiff.recipe.naming import resolve
 from espnet_prodiff.recipe.pipeline import run
 
@@ -28,12 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _stop)
     try:
         options = resolve(parse(argv))
-    except RecipeError as e:
+    except UserError as e:
         print(f"error: {e}", file=sys.stderr)
         return 2
     try:
         run(options)
-    except RecipeError as e:
+    except UserError as e:
         print(f"\nerror: {e}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe.options import Options, choices
 
 USAGE = """\
@@ -31,7 +31,7 @@ def parse(argv: Sequence[str]) -> Options:
         The options, names of directories not yet resolved.
 
     Raises:
-        RecipeError: An unknown option, a missing value, a value out of range.
+        UserError: An unknown option, a missing value, a value out of range.
     """
     kinds = {f.name: f.type for f in fields(Options)}
     values: dict[str, Any] = {}
@@ -40,15 +40,15 @@ def parse(argv: Sequence[str]) -> Options:
         word = rest.pop(0)
         name = word.removeprefix("--").replace("-", "_")
         if not word.startswith("--") or not name:
-            raise RecipeError(f"found '{word}' where an option (--name value) belongs")
+            raise UserError(f"found '{word}' where an option (--name value) belongs")
         if "=" in name:
-            raise RecipeError(f"options have the form --name value, found '{word}'")
+            raise UserError(f"options have the form --name value, found '{word}'")
         if name not in kinds:
             near = difflib.get_close_matches(name, kinds, n=1)
             hint = f"; did you mean --{near[0]}?" if near else ""
-            raise RecipeError(f"unknown option {word}{hint} (--help lists them all)")
+            raise UserError(f"unknown option {word}{hint} (--help lists them all)")
         if not rest:
-            raise RecipeError(f"{word} needs a value")
+            raise UserError(f"{word} needs a value")
         values[name] = _convert(word, rest.pop(0), kinds[name])
     options = Options(**values)
     _check(options)
@@ -59,7 +59,7 @@ def _convert(word: str, text: str, kind: Any) -> Any:
     allowed = choices(kind) or (("true", "false") if kind is bool else ())
     if allowed and text not in allowed:
         listed = ", ".join(a or "''" for a in allowed)
-        raise RecipeError(f"{word} is '{text}', expected one of: {listed}")
+        raise UserError(f"{word} is '{text}', expected one of: {listed}")
     if kind is bool:
         return text == "true"
     if kind in (int, float):
@@ -67,36 +67,36 @@ def _convert(word: str, text: str, kind: Any) -> Any:
             return kind(text)
         except ValueError:
             expected = "a whole number" if kind is int else "a number"
-            raise RecipeError(f"{word} is '{text}', expected {expected}") from None
+            raise UserError(f"{word} is '{text}', expected {expected}") from None
     return text
 
 
 def _check(o: Options) -> None:
     for name in ("train_set", "valid_set", "test_sets"):
         if not getattr(o, name).split():
-            raise RecipeError(f"--{name} is required")
+            raise UserError(f"--{name} is required")
     for name in ("nj", "inference_nj", "num_splits", "n_fft", "n_shift", "n_mels"):
         if getattr(o, name) < 1:
-            raise RecipeError(f"--{name} is {getattr(o, name)}, expected 1 or more")
+            raise UserError(f"--{name} is {getattr(o, name)}, expected 1 or more")
     try:
         rate = o.sampling_rate
     except ValueError:
         rate = 0
     if rate < 1:
-        raise RecipeError(f"--fs is '{o.fs}', expected Hz such as 22050 or 24k")
+        raise UserError(f"--fs is '{o.fs}', expected Hz such as 22050 or 24k")
     if o.durations == "given" and not o.teacher_dumpdir:
-        raise RecipeError("--durations given needs --teacher_dumpdir DIR")
+        raise UserError("--durations given needs --teacher_dumpdir DIR")
     if o.durations == "none" and o.teacher_dumpdir:
-        raise RecipeError(
+        raise UserError(
             f"--durations none contradicts --teacher_dumpdir {o.teacher_dumpdir}"
         )
     steps = o.distill_steps.split()
     if any(not s.isdigit() or int(s) < 1 for s in steps):
-        raise RecipeError(
+        raise UserError(
             f"--distill_steps is '{o.distill_steps}', expected step counts such as '2'"
         )
     if steps and not o.distill_config:
-        raise RecipeError("--distill_steps needs --distill_config FILE")
+        raise UserError("--distill_steps needs --distill_config FILE")
 
 
 def help_text() -> str:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio.tables import read_table, write_table
 
 Item = TypeVar("Item")
 
@@ -21,48 +22,6 @@ UTTERANCE_TABLES = (
 SPEAKER_TABLES = ("cmvn.scp", "spk2gender")
 # Tables whose utterances are not complete by themselves: they decide nothing.
 FOLLOWERS = ("utt2spk", "utt2uniq", "vad.scp", "utt2sid", "utt2lid")
-
-
-def read_table(path: Path) -> dict[str, str]:
-    """Read ``key value`` lines.
-
-    Args:
-        path: Text file; runs of blanks count as one, a value may be empty.
-
-    Returns:
-        Values by key, in the file's order.
-
-    Raises:
-        RecipeError: No such file, not UTF-8, an empty line, a key given twice.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except FileNotFoundError:
-        raise RecipeError(f"{path} does not exist") from None
-    except UnicodeDecodeError as e:
-        raise RecipeError(f"{path} is not UTF-8 text: {e}") from None
-    table: dict[str, str] = {}
-    for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
-        key, *rest = line.split() or [""]
-        if not key:
-            raise RecipeError(f"{path}: line {number} is empty, expected 'key value'")
-        if key in table:
-            raise RecipeError(f"{path}: line {number} has '{key}' a second time")
-        table[key] = " ".join(rest)
-    return table
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file in one go: it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.tmp")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-
-
-def write_table(path: Path, table: Mapping[str, str]) -> None:
-    """Write ``key value`` lines in the mapping's order."""
-    write_text(path, "".join(f"{k} {v}".rstrip() + "\n" for k, v in table.items()))
 
 
 def by_key(table: Mapping[str, str]) -> dict[str, str]:
@@ -102,16 +61,16 @@ def check(directory: Path) -> None:
     """Check that a set is complete.
 
     Raises:
-        RecipeError: A table is missing or empty, an utterance has no speaker, or the
+        UserError: A table is missing or empty, an utterance has no speaker, or the
             utterances of ``utt2spk``, ``text`` and (without ``segments``) ``wav.scp``
             are not the same.
     """
     utt2spk = read_table(directory / "utt2spk")
     if not utt2spk:
-        raise RecipeError(f"{directory / 'utt2spk'} is empty, expected utterances")
+        raise UserError(f"{directory / 'utt2spk'} is empty, expected utterances")
     for utterance, speaker in utt2spk.items():
         if len(speaker.split()) != 1:
-            raise RecipeError(
+            raise UserError(
                 f"{directory / 'utt2spk'}: utterance {utterance} has speaker "
                 f"'{speaker}', expected one name"
             )
@@ -119,9 +78,9 @@ def check(directory: Path) -> None:
     for name in ("text", audio):
         keys = read_table(directory / name)
         for missing in [u for u in utt2spk if u not in keys][:1]:
-            raise RecipeError(f"{directory / name} lacks utterance {missing}")
+            raise UserError(f"{directory / name} lacks utterance {missing}")
         for extra in [u for u in keys if u not in utt2spk][:1]:
-            raise RecipeError(f"{directory / 'utt2spk'} lacks utterance {extra}")
+            raise UserError(f"{directory / 'utt2spk'} lacks utterance {extra}")
 
 
 def copy(source: Path, target: Path) -> None:
@@ -157,7 +116,7 @@ def fix(directory: Path, extra: Sequence[str] = ()) -> None:
         extra: Further tables by utterance, which are filtered along.
 
     Raises:
-        RecipeError: No utterance is left.
+        UserError: No utterance is left.
     """
     names = [n for n in (*UTTERANCE_TABLES, *extra) if (directory / n).exists()]
     tables = {n: by_key(read_table(directory / n)) for n in names}
@@ -165,7 +124,7 @@ def fix(directory: Path, extra: Sequence[str] = ()) -> None:
     for name in set(names) - set(FOLLOWERS):
         kept &= set(tables[name])
     if not kept:
-        raise RecipeError(f"{directory}: no utterance is in all of: {', '.join(names)}")
+        raise UserError(f"{directory}: no utterance is in all of: {', '.join(names)}")
     backup = directory / ".backup"
     for name in names:
         write_table(backup / name, tables[name])

@@ -7,11 +7,10 @@ from typing import Any
 
 from espnet_prodiff.diffusion import distillation_plan
 from espnet_prodiff.diffusion.distillation import DISTILL_FROM
-from espnet_prodiff.integration.base_config import laid_over, read_config
-from espnet_prodiff.integration.files import ConfigError
-from espnet_prodiff.integration.teacher import Teacher
-from espnet_prodiff.layers.wave_diffusion import check_choice
+from espnet_prodiff.errors import ConfigError, check_choice
+from espnet_prodiff.fileio.config import merge_configs, read_config
 from espnet_prodiff.recipe.phase import inherited_options, train_phase
+from espnet_prodiff.training.teacher import Teacher, read_teacher
 
 BEST = "valid.loss.best.pth"
 
@@ -64,13 +63,13 @@ def run_plan(plan: Plan) -> list[Path]:
 
     Raises:
         FileNotFoundError, ConfigError, ValueError: The plan cannot be carried out.
-        RecipeError: A training failed; what it finished is resumed the next time.
+        UserError: A training failed; what it finished is resumed the next time.
     """
     config = read_config(plan.config)
     configured = config.pop("teacher_num_steps", None)
-    teacher = Teacher(plan.teacher_file, plan.teacher_num_steps)
+    teacher = read_teacher(plan.teacher_file, plan.teacher_num_steps)
     if configured and not plan.teacher_num_steps and not teacher.is_student:
-        teacher = Teacher(plan.teacher_file, configured)
+        teacher = read_teacher(plan.teacher_file, configured)
     own = config.pop("distill_from", "previous")
     source = plan.distill_from or own
     phases = _phases(teacher.num_steps, plan, source, config)
@@ -92,7 +91,7 @@ def run_plan(plan: Plan) -> list[Path]:
         if start is not None:
             phase["start_model_file"] = str(start)
         train_phase(phase, output_dir, plan.ngpu, plan.train_args, title)
-        student = Teacher(output_dir / plan.model_file)
+        student = read_teacher(output_dir / plan.model_file)
         if num_steps != teacher.num_steps or source == "previous":
             models[num_steps] = student
         made.append(student.model_file)
@@ -106,7 +105,7 @@ def _phases(
 
     Raises:
         ConfigError: If ``phases`` is no mapping of mappings.
-        ValueError: If a ``distill_from`` is none of its values, or a student has no
+        UserError: If a ``distill_from`` is none of its values, or a student has no
             teacher.
     """
     phases = _mapping(config.get("phases"), "phases")
@@ -142,7 +141,9 @@ def phase_config(
     """
     config = dict(config)
     phases = _mapping(config.pop("phases", None), "phases")
-    config = laid_over(config, _mapping(phases.get(num_steps), f"phases: {num_steps}"))
+    config = merge_configs(
+        config, _mapping(phases.get(num_steps), f"phases: {num_steps}")
+    )
     different = _mapping(config.pop("student", None), "student") | (student or {})
     config.pop("distill_from", None)
     merged = inherited_options(teacher.config) | config

@@ -4,72 +4,28 @@ A job of stage 2: ``python3 -m espnet_prodiff.recipe.format_wav SCP SEGMENTS|non
 OUT_DIR FORMAT FS``. A file that already is as wanted is left where it is.
 """
 
-import io
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
-from espnet_prodiff.recipe.data_dir import read_table
-from espnet_prodiff.recipe.errors import RecipeError
-
-Wave = tuple[np.ndarray, int, str]  # samples, rate in Hz, subtype of the file
-
-
-def read_audio(utterance: str, source: str) -> Wave:
-    """Read a file, or the output of a command that ends in ``|``.
-
-    Raises:
-        RecipeError: It cannot be read, or the audio is not what can be trained on.
-    """
-    where = f"utterance {utterance} ({source})"
-    stream: io.BytesIO | str = source
-    if source.endswith("|"):
-        result = subprocess.run(source[:-1], shell=True, stdout=subprocess.PIPE)
-        if result.returncode:
-            raise RecipeError(f"{where}: the command ended with {result.returncode}")
-        stream = io.BytesIO(result.stdout)
-    elif not Path(source).is_file():
-        raise RecipeError(f"{where}: no such file, expected an audio file")
-    try:
-        with soundfile.SoundFile(stream) as f:
-            wave, rate, subtype = f.read(), f.samplerate, f.subtype
-    except soundfile.SoundFileError as e:
-        raise RecipeError(f"{where}: found unreadable audio: {e}") from None
-    check_audio(where, wave)
-    return wave, rate, subtype
+from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio.audio import Recording, check_samples, read_recording
+from espnet_prodiff.fileio.tables import read_table
 
 
-def check_audio(where: str, wave: np.ndarray) -> None:
-    """Check samples ``(n_samples,)``.
-
-    Raises:
-        RecipeError: More than one channel, no samples, NaN or infinite samples.
-    """
-    if wave.ndim > 1:
-        raise RecipeError(f"{where}: found {wave.shape[1]} channels, expected 1 (mono)")
-    if not len(wave):
-        raise RecipeError(f"{where}: found 0 samples, expected speech")
-    bad = np.flatnonzero(~np.isfinite(wave))
-    if len(bad):
-        raise RecipeError(
-            f"{where}: found {len(bad)} NaN or infinite samples (first at {bad[0]}), "
-            "expected finite ones"
-        )
-
-
-def recordings(scp: dict[str, str]) -> Iterator[tuple[str, str, Wave]]:
+def recordings(scp: dict[str, str]) -> Iterator[tuple[str, str, Recording]]:
     """Yield utterance, source and audio of each line of a ``wav.scp``."""
     for utterance, source in scp.items():
-        yield utterance, source, read_audio(utterance, source)
+        recording = read_recording(source, utterance, commands=True)
+        check_samples(recording.samples, f"utterance {utterance} ({source})")
+        yield utterance, source, recording
 
 
 def cut(
     scp: dict[str, str], segments: dict[str, str]
-) -> Iterator[tuple[str, str, Wave]]:
+) -> Iterator[tuple[str, str, Recording]]:
     """Yield the pieces that ``segments`` names: utterance, no source, audio.
 
     Args:
@@ -83,22 +39,23 @@ def cut(
             recording, start, end = text.split()
             begin, finish = float(start), float(end)
         except ValueError:
-            raise RecipeError(
+            raise UserError(
                 f"segments: utterance {utterance} has '{text}', "
                 "expected 'recording start end'"
             ) from None
         if recording not in scp:
-            raise RecipeError(
+            raise UserError(
                 f"segments: utterance {utterance} is cut from {recording}, "
                 "which is not in wav.scp"
             )
         if recording != last:
-            last, audio = recording, read_audio(recording, scp[recording])
+            last = recording
+            audio = read_recording(scp[recording], recording, commands=True)
         wave, rate, _ = audio
         stop = len(wave) if finish == -1 else int(finish * rate)
         piece = wave[int(begin * rate) : stop]
-        check_audio(f"segments: utterance {utterance} ({text})", piece)
-        yield utterance, "", (piece, rate, "")
+        check_samples(piece, f"segments: utterance {utterance} ({text})")
+        yield utterance, "", Recording(piece, rate, "")
 
 
 def format_wav(scp: Path, segments: Path | None, out: Path, kind: str, fs: int) -> None:
@@ -112,7 +69,7 @@ def format_wav(scp: Path, segments: Path | None, out: Path, kind: str, fs: int) 
         fs: Sampling rate in Hz; audio of another rate is resampled.
 
     Raises:
-        RecipeError: Bad audio or bad tables.
+        UserError: Bad audio or bad tables.
     """
     out.mkdir(parents=True, exist_ok=True)
     table = read_table(scp)
@@ -158,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cuts = None if segments == "none" else Path(segments)
     try:
         format_wav(Path(scp), cuts, Path(out), kind, int(fs))
-    except RecipeError as e:
+    except UserError as e:
         print(f"error: {e}", flush=True)
         return 1
     return 0

@@ -13,13 +13,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe.options import Options
 
 RUN_JOB = [sys.executable, "-m", "espnet_prodiff.recipe.run_job"]
 TAIL = 25  # lines of a failed job's log that are shown
 # An error that this package raises or prints, up to the end of the log.
-OUR_ERROR = re.compile(r"(?ms)^(?:error|espnet_prodiff\.[\w.]+): (.*?)(?=^error: |\Z)")
+OUR_ERROR = re.compile(
+    r"(?ms)^(?:(?:\w+: )?error|espnet_prodiff\.[\w.]+): (.*?)(?=^(?:\w+: )?error: |\Z)"
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def run_jobs(jobs: Sequence[Job], progress: Progress | None, single: bool) -> No
         single: Give each job one CPU thread instead of all of them.
 
     Raises:
-        RecipeError: A job failed; the others have been ended.
+        UserError: A job failed; the others have been ended.
     """
     env = dict(os.environ, PYTHONIOENCODING="UTF-8")
     if single:
@@ -92,7 +94,7 @@ def run_jobs(jobs: Sequence[Job], progress: Progress | None, single: bool) -> No
             for process in [p for p in running if p.poll() is not None]:
                 job, began = running.pop(process)
                 if process.returncode:
-                    raise RecipeError(_failure(job, process.returncode, began))
+                    raise UserError(_failure(job, process.returncode, began))
             if progress and time.monotonic() - polled > 1:
                 progress.update()
                 polled = time.monotonic()
@@ -109,7 +111,7 @@ def run_shown(command: Sequence[str]) -> None:
     """Run a short command whose output goes to the terminal.
 
     Raises:
-        RecipeError: It failed.
+        UserError: It failed.
     """
     process = subprocess.Popen(command, start_new_session=True)
     try:
@@ -117,7 +119,7 @@ def run_shown(command: Sequence[str]) -> None:
     finally:
         _end(process)
     if status:
-        raise RecipeError(
+        raise UserError(
             f"this command failed with status {status} (its output is above):\n"
             f"  {shlex.join(command)}"
         )

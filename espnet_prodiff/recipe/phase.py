@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from espnet_prodiff.integration.files import write_yaml
-from espnet_prodiff.integration.task import DiffusionTTSTask
+from espnet_prodiff.fileio.yaml_files import write_yaml
 from espnet_prodiff.recipe.jobs import Job, run_jobs
 from espnet_prodiff.recipe.training_log import TrainingProgress
+from espnet_prodiff.training.task import DiffusionTTSTask
 
 # What a training decides for itself; everything else comes from the earlier one.
 _OWN = {"output_dir", "init_param", "resume", "config", "local_rank"}
@@ -41,7 +41,7 @@ def train_phase(
         title: Of the progress bar.
 
     Raises:
-        RecipeError: The training failed; what it finished is resumed the next time.
+        UserError: The training failed; what it finished is resumed the next time.
     """
     output_dir.mkdir(parents=True, exist_ok=True)
     config_file = output_dir / "phase.yaml"

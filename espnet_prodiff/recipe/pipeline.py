@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe import (
     plugin_steps,
     stages_data,
@@ -15,7 +16,6 @@ from espnet_prodiff.recipe import (
     stages_train,
     upstream,
 )
-from espnet_prodiff.recipe.errors import RecipeError
 from espnet_prodiff.recipe.naming import packed_model
 from espnet_prodiff.recipe.options import Options
 from espnet_prodiff.recipe.stage_tokens import make_token_list
@@ -67,7 +67,7 @@ def run(o: Options) -> None:
         o: Options with all names resolved.
 
     Raises:
-        RecipeError: A stage failed; the message says which and how to go on.
+        UserError: A stage failed; the message says which and how to go on.
     """
     o = plugin_steps.with_durations(o)
     checkout = os.environ.get("ESPNET_ROOT", "")
@@ -77,8 +77,8 @@ def run(o: Options) -> None:
         log.info("stage %d: %s", number, TITLES[number])
         try:
             _run_stage(o, number, bool(checkout))
-        except RecipeError as e:
-            raise RecipeError(
+        except UserError as e:
+            raise UserError(
                 f"stage {number} ({TITLES[number]}) failed\n{e}\n"
                 f"What is done stays; go on with: {_again(number)}"
             ) from None
@@ -92,7 +92,7 @@ def _run_stage(o: Options, number: int, with_checkout: bool) -> None:
         elif number in OURS:
             OURS[number](options)
         else:
-            raise RecipeError(
+            raise UserError(
                 "this stage is only in ESPnet's tts.sh: set ESPNET_ROOT to a checkout"
             )
 

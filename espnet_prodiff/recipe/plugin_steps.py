@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
-from espnet_prodiff.recipe import data_dir, naming
-from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio.tables import read_table
+from espnet_prodiff.recipe import naming
 from espnet_prodiff.recipe.jobs import plugin, run_shown
 from espnet_prodiff.recipe.options import Options
 
@@ -26,8 +27,8 @@ def lacking_durations(o: Options) -> list[str]:
     lacking = []
     for name in o.sets:
         file = Path(o.teacher_dumpdir) / name / "durations"
-        known = data_dir.read_table(file) if file.exists() else {}
-        utterances = data_dir.read_table(o.data_feats / name / "text")
+        known = read_table(file) if file.exists() else {}
+        utterances = read_table(o.data_feats / name / "text")
         lacking += [f"{name}/{u}" for u in utterances if u not in known]
     return lacking
 
@@ -36,14 +37,14 @@ def learn_durations(o: Options) -> None:
     """Before stage 6: train the aligner and write ``durations``, unless they exist.
 
     Raises:
-        RecipeError: Durations were promised (``given``) and are not complete.
+        UserError: Durations were promised (``given``) and are not complete.
     """
     if not o.teacher_dumpdir:
         return
     lacking = lacking_durations(replace(o, test_sets=o.valid_set))
     if o.durations != "learned":
         if lacking:
-            raise RecipeError(
+            raise UserError(
                 f"{o.teacher_dumpdir}/<set>/durations lacks {len(lacking)} utterances, "
                 f"first {lacking[0]}; expected a line 'utterance d1 d2 ...' for each "
                 "(or use --durations learned)"
@@ -115,7 +116,7 @@ def _first_steps(o: Options) -> list[int]:
     """Steps that the first teacher is sampled with, where the config says so."""
     if not steps(o) or not Path(o.distill_config).is_file():
         return []  # stage 7 will say so
-    from espnet_prodiff.integration.base_config import read_config
+    from espnet_prodiff.fileio.config import read_config
 
     given = read_config(Path(o.distill_config)).get("teacher_num_steps")
     return [given] if given else []
@@ -175,10 +176,10 @@ def _own_steps(o: Options) -> int:
     options = _trained_config(o)
     if not options:
         return 0
-    from espnet_prodiff.integration.registry import CLASSES, own_num_steps
+    from espnet_prodiff.training.registry import CLASSES
 
     if options.get("tts") in CLASSES:
-        return own_num_steps(options)
+        return CLASSES[options["tts"]].num_steps_of(options["tts_conf"])
     return options["tts_conf"].get("diffusion_steps") or 0  # ESPnet's built-in prodiff
 
 

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import fields
 from pathlib import Path
 
-from espnet_prodiff.recipe import data_dir
+from espnet_prodiff.fileio.atomic import write_text
 from espnet_prodiff.recipe.jobs import plugin
 from espnet_prodiff.recipe.options import Options
 
@@ -26,5 +26,5 @@ def write_run_script(directory: Path, o: Options, stage: int) -> None:
     command = shlex.join([*plugin("recipe"), *command_line(o)])
     lines = ["#!/usr/bin/env bash", "if [ -f path.sh ]; then . ./path.sh; fi"]
     lines.append(f'{command} --stage {stage} "$@"; exit $?')
-    data_dir.write_text(path, "\n".join(lines) + "\n")
+    write_text(path, "\n".join(lines) + "\n")
     path.chmod(0o755)

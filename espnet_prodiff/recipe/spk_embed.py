@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio.tables import read_table, write_table
 from espnet_prodiff.recipe import data_dir
-from espnet_prodiff.recipe.errors import RecipeError
 from espnet_prodiff.recipe.options import Options
 
 
@@ -18,7 +19,7 @@ def take_embeddings(o: Options) -> None:
     """Write ``dump/<tag>/<set>/[spk_]<tag>.{ark,scp}`` by utterance and by speaker.
 
     Raises:
-        RecipeError: No vectors, or none for an utterance.
+        UserError: No vectors, or none for an utterance.
     """
     import kaldiio  # only recipes with embeddings need it
 
@@ -26,13 +27,13 @@ def take_embeddings(o: Options) -> None:
     for name in o.sets:
         source, target = Path("data") / name / f"{tag}.scp", _directory(o, name)
         if not source.exists():
-            raise RecipeError(
+            raise UserError(
                 f"{source} does not exist: --use_spk_embed true needs Kaldi vectors by "
                 "utterance there (local/data.sh can write them), or ESPNET_ROOT, whose "
                 f"tts.sh computes them with --spk_embed_tool {o.spk_embed_tool}"
             )
         vectors = kaldiio.load_scp(str(source))
-        spk2utt = data_dir.read_table(o.org(name) / "spk2utt")
+        spk2utt = read_table(o.org(name) / "spk2utt")
         target.mkdir(parents=True, exist_ok=True)
         with (
             kaldiio.WriteHelper(
@@ -46,7 +47,7 @@ def take_embeddings(o: Options) -> None:
                 found = []
                 for utterance in utterances.split():
                     if utterance not in vectors:
-                        raise RecipeError(f"{source} has no vector of {utterance}")
+                        raise UserError(f"{source} has no vector of {utterance}")
                     found.append(np.asarray(vectors[utterance], np.float32).squeeze())
                     by_utt[utterance] = found[-1]
                 by_speaker[speaker] = np.mean(found, axis=0)
@@ -57,8 +58,8 @@ def filter_embeddings(o: Options, name: str) -> None:
     scp = _directory(o, name) / f"{o.spk_embed_tag}.scp"
     full = scp.with_name(scp.name + ".bak")
     shutil.copyfile(scp, full)
-    left = data_dir.read_table(o.data_feats / name / "wav.scp")
-    data_dir.write_table(scp, data_dir.only(data_dir.read_table(full), left))
+    left = read_table(o.data_feats / name / "wav.scp")
+    write_table(scp, data_dir.only(read_table(full), left))
 
 
 def _directory(o: Options, name: str) -> Path:

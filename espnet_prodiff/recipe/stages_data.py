@@ -5,8 +5,10 @@ import shlex
 import shutil
 from pathlib import Path
 
+from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio.atomic import write_text
+from espnet_prodiff.fileio.tables import read_table, write_table
 from espnet_prodiff.recipe import data_dir
-from espnet_prodiff.recipe.errors import RecipeError
 from espnet_prodiff.recipe.jobs import (
     Job,
     Progress,
@@ -25,7 +27,7 @@ def prepare_data(o: Options) -> None:
     """Stage 1: run the recipe's own ``local/data.sh``."""
     script = Path("local/data.sh")
     if not script.is_file():
-        raise RecipeError(
+        raise UserError(
             f"no {script} in {Path.cwd()}: run this in a recipe directory, "
             "or start at --stage 2"
         )
@@ -42,7 +44,7 @@ def format_audio(o: Options) -> None:
         for old in ("segments", "wav.scp", "reco2file_and_channel"):
             (target / old).unlink(missing_ok=True)
         _format_set(o, source, target)
-        data_dir.write_text(target / "feats_type", f"{o.feats_type}\n")
+        write_text(target / "feats_type", f"{o.feats_type}\n")
 
 
 def _format_set(o: Options, source: Path, target: Path) -> None:
@@ -50,7 +52,7 @@ def _format_set(o: Options, source: Path, target: Path) -> None:
     listed, stem = (
         (cuts, "segments.{}") if cuts.exists() else (source / "wav.scp", "wav.{}.scp")
     )
-    total = len(data_dir.read_table(listed))
+    total = len(read_table(listed))
     numbers = range(1, min(o.nj, total) + 1)
     logs, out = target / "logs", target / "data"
     # Utterances of an earlier run with more jobs must not linger in the lists.
@@ -71,13 +73,13 @@ def _format_set(o: Options, source: Path, target: Path) -> None:
     for table in ("wav.scp", "utt2num_samples"):
         pieces = [out / f"format.{n}" / table for n in numbers]
         text = "".join(p.read_text(encoding="utf-8") for p in pieces)
-        data_dir.write_text(target / table, text)
+        write_text(target / table, text)
 
 
 def _refuse_empty_text(source: Path) -> None:
-    text = data_dir.read_table(source / "text")
+    text = read_table(source / "text")
     for utterance in [u for u, words in text.items() if not words]:
-        raise RecipeError(
+        raise UserError(
             f"{source / 'text'}: utterance {utterance} has no text, and a test set is "
             "not filtered; give it a text or take it out"
         )
@@ -98,11 +100,11 @@ def prepare_ids(o: Options) -> None:
 def _write_ids(o: Options, source: str, names: str, target: str) -> None:
     """Number the training set's names from 1; 0 is for unknown ones."""
     train = o.org(o.train_set)
-    known = sorted(set(data_dir.read_table(train / source).values()))
+    known = sorted(set(read_table(train / source).values()))
     ids = {"<unk>": "0"} | {name: str(n) for n, name in enumerate(known, 1)}
-    data_dir.write_table(train / names, ids)
+    write_table(train / names, ids)
     for name in o.sets:
-        table = data_dir.read_table(o.org(name) / source)
+        table = read_table(o.org(name) / source)
         unknown = sorted(set(table.values()) - set(ids))
         if unknown:
             log.warning(
@@ -111,7 +113,7 @@ def _write_ids(o: Options, source: str, names: str, target: str) -> None:
                 ", ".join(unknown[:10]),
             )
         numbers = {u: ids.get(v, "0") for u, v in table.items()}
-        data_dir.write_table(o.org(name) / target, numbers)
+        write_table(o.org(name) / target, numbers)
 
 
 def filter_data(o: Options) -> None:
@@ -123,23 +125,23 @@ def filter_data(o: Options) -> None:
         data_dir.copy(source, target)
         extra = [x for x in ("utt2sid", "utt2lid") if (source / x).exists()]
         for table in ("feats_type", *extra):
-            data_dir.write_text(target / table, (source / table).read_text())
-        lengths = data_dir.read_table(source / "utt2num_samples")
+            write_text(target / table, (source / table).read_text())
+        lengths = read_table(source / "utt2num_samples")
         fit = {u: n for u, n in lengths.items() if shortest < int(n) < longest}
-        wavs = data_dir.read_table(source / "wav.scp")
-        text = data_dir.read_table(source / "text")
+        wavs = read_table(source / "wav.scp")
+        text = read_table(source / "text")
         spoken = {u: words for u, words in text.items() if words}
         if not fit or not spoken:
-            raise RecipeError(
+            raise UserError(
                 f"{source}: no utterance is left of {len(lengths)}: {len(spoken)} have "
                 f"text, {len(fit)} are between {o.min_wav_duration} and "
                 f"{o.max_wav_duration} s (--min_wav_duration, --max_wav_duration)"
             )
-        data_dir.write_table(target / "utt2num_samples", fit)
-        data_dir.write_table(target / "wav.scp", data_dir.only(wavs, fit))
-        data_dir.write_table(target / "text", spoken)
+        write_table(target / "utt2num_samples", fit)
+        write_table(target / "wav.scp", data_dir.only(wavs, fit))
+        write_table(target / "text", spoken)
         data_dir.fix(target, extra)
-        left = data_dir.read_table(target / "text")
+        left = read_table(target / "text")
         log.info(
             "stage 4: %s keeps %d of %d utterances (%d too short or long, %d empty)",
             target, len(left), len(lengths), len(lengths) - len(fit),

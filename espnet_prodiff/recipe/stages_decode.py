@@ -5,9 +5,11 @@ import shlex
 import shutil
 from pathlib import Path
 
+from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio.atomic import write_text
+from espnet_prodiff.fileio.tables import read_table, write_table
 from espnet_prodiff.recipe import data_dir, naming
-from espnet_prodiff.recipe import extractors as x
-from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.recipe.espnet_options import side_inputs, speech_type
 from espnet_prodiff.recipe.jobs import Job, Progress, espnet, run_jobs, run_shown
 from espnet_prodiff.recipe.options import Options
 from espnet_prodiff.recipe.resume import write_run_script
@@ -28,7 +30,7 @@ def decode(o: Options) -> None:
     model = Path(o.tts_exp) / o.inference_model
     for file in (model, Path(o.tts_exp) / "config.yaml"):
         if not file.exists():
-            raise RecipeError(f"{file} does not exist: train it first (stage 7)")
+            raise UserError(f"{file} does not exist: train it first (stage 7)")
     write_run_script(Path(o.tts_exp) / o.inference_tag, o, 8)
     for name in dict.fromkeys(o.test_sets.split()):
         _decode_set(o, name, Path(o.tts_exp) / o.inference_tag / name)
@@ -37,8 +39,8 @@ def decode(o: Options) -> None:
 def _decode_set(o: Options, name: str, out: Path) -> None:
     data, logs = o.data_feats / name, out / "log"
     options = ["--config", o.inference_config] if o.inference_config else []
-    speech = [f"{data}/wav.scp,speech,{x.speech_type(o)}"]
-    more = [",".join(map(str, (d / t, n, f))) for d, t, n, f in x.side_inputs(o, name)]
+    speech = [f"{data}/wav.scp,speech,{speech_type(o)}"]
+    more = [",".join(map(str, (d / t, n, f))) for d, t, n, f in side_inputs(o, name)]
     if o.teacher_dumpdir:
         teacher = Path(o.teacher_dumpdir)
         if (teacher / o.train_set / "probs").exists():
@@ -47,8 +49,8 @@ def _decode_set(o: Options, name: str, out: Path) -> None:
     for item in (f"{data}/text,text,text", *speech, *more):
         options += ["--data_path_and_name_and_type", item]
     shutil.rmtree(logs, ignore_errors=True)
-    data_dir.write_text(out / "feats_type", (data / "feats_type").read_text())
-    total = len(data_dir.read_table(data / "text"))
+    write_text(out / "feats_type", (data / "feats_type").read_text())
+    total = len(read_table(data / "text"))
     numbers = range(1, min(o.inference_nj, total) + 1)
     keys = [logs / f"keys.{n}.scp" for n in numbers]
     data_dir.split_table(data / "text", keys)
@@ -78,8 +80,8 @@ def merge(out: Path, parts: list[Path]) -> None:
     for folder, table in JOINED.items():
         if (parts[-1] / folder).exists():
             files = [p / folder / Path(table).name for p in parts]
-            lines = {k: v for f in files for k, v in data_dir.read_table(f).items()}
-            data_dir.write_table(out / table, data_dir.by_key(lines))
+            lines = {k: v for f in files for k, v in read_table(f).items()}
+            write_table(out / table, data_dir.by_key(lines))
     for folder, pattern in MOVED.items():
         if (parts[-1] / folder).exists():
             (out / folder).mkdir(exist_ok=True)
@@ -89,7 +91,7 @@ def merge(out: Path, parts: list[Path]) -> None:
                 shutil.rmtree(part / folder, ignore_errors=True)
     wavs = {f.stem: str(f) for f in (out / "wav").glob("*.wav")}
     if wavs:
-        data_dir.write_table(out / "wav" / "wav.scp", data_dir.by_key(wavs))
+        write_table(out / "wav" / "wav.scp", data_dir.by_key(wavs))
 
 
 def pack(o: Options) -> None:
@@ -125,12 +127,12 @@ def fetch_model(o: Options) -> Options:
     Returns:
         Options that decode it.
     """
-    from espnet_prodiff.integration import archive
+    from espnet_prodiff.inference import archive
 
     found = archive.fetch_model(o.download_model)
     exp = Path(o.expdir) / o.download_model
     exp.mkdir(parents=True, exist_ok=True)
-    data_dir.write_text(exp / "config.txt", f"{found}\n")
+    write_text(exp / "config.txt", f"{found}\n")
     return link_model(o, exp, Path(found["model_file"]), Path(found["train_config"]))
 
 

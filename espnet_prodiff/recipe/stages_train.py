@@ -5,9 +5,19 @@ import shutil
 import sys
 from pathlib import Path
 
+from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio.tables import read_table, write_table
 from espnet_prodiff.recipe import data_dir, naming
-from espnet_prodiff.recipe import extractors as x
-from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.recipe.espnet_options import (
+    conf,
+    energy_extract,
+    feats_extract,
+    inputs,
+    pitch_extract,
+    side_inputs,
+    speech_type,
+    text_options,
+)
 from espnet_prodiff.recipe.jobs import (
     Job,
     Progress,
@@ -27,17 +37,17 @@ def collect_stats(o: Options) -> None:
     logs = stats / "logdir"
     shutil.rmtree(logs, ignore_errors=True)
     sets = {"train": o.data_feats / o.train_set, "valid": o.data_feats / o.valid_set}
-    sizes = {k: len(data_dir.read_table(d / "wav.scp")) for k, d in sets.items()}
+    sizes = {k: len(read_table(d / "wav.scp")) for k, d in sets.items()}
     numbers = range(1, min(o.nj, *sizes.values()) + 1)
-    options = _config(o) + x.feats_extract(o) + x.pitch_extract(o) + x.energy_extract(o)
+    options = _config(o) + feats_extract(o) + pitch_extract(o) + energy_extract(o)
     for kind, directory in sets.items():
         keys = [logs / f"{kind}.{n}.scp" for n in numbers]
         data_dir.split_table(directory / "wav.scp", keys)
-        options += x.inputs(kind, directory, "text", "text", "text")
-        options += x.inputs(kind, directory, "wav.scp", "speech", x.speech_type(o))
+        options += inputs(kind, directory, "text", "text", "text")
+        options += inputs(kind, directory, "wav.scp", "speech", speech_type(o))
         options += _teacher_durations(o, kind, directory.name)
-        for side in x.side_inputs(o, directory.name):
-            options += x.inputs(kind, *side)
+        for side in side_inputs(o, directory.name):
+            options += inputs(kind, *side)
     write_run_script(stats, o, 6)
     jobs = []
     for n in numbers:
@@ -45,7 +55,7 @@ def collect_stats(o: Options) -> None:
         command = [
             *espnet(o, f"{o.tts_task}_train"), "--collect_stats", "true",
             "--write_collected_feats", str(o.write_collected_feats).lower(),
-            *x.text_options(o), "--normalize", "none", "--pitch_normalize", "none",
+            *text_options(o), "--normalize", "none", "--pitch_normalize", "none",
             "--energy_normalize", "none",
             "--train_shape_file", str(logs / f"train.{n}.scp"),
             "--valid_shape_file", str(logs / f"valid.{n}.scp"),
@@ -70,15 +80,15 @@ def _aggregate(o: Options, parts: list[Path]) -> None:
     for kind in ("train", "valid"):
         # The number of tokens is what ESPnet's batch bins count by.
         shape = Path(o.tts_stats_dir) / kind / "text_shape"
-        lengths = data_dir.read_table(shape)
+        lengths = read_table(shape)
         sized = {u: f"{n},{n_tokens}" for u, n in lengths.items()}
-        data_dir.write_table(shape.with_name(f"text_shape.{o.token_type}"), sized)
+        write_table(shape.with_name(f"text_shape.{o.token_type}"), sized)
 
 
 def train(o: Options) -> None:
     """Stage 7: train, or go on training, in ``tts_exp``."""
     if o.num_nodes > 1:
-        raise RecipeError(
+        raise UserError(
             f"--num_nodes is {o.num_nodes}: several machines need a scheduler's script "
             "(cmd.sh), set ESPNET_ROOT and run the same command"
         )
@@ -88,17 +98,20 @@ def train(o: Options) -> None:
         if (stats / "train" / "collect_feats" / f"{name}.scp").exists():
             for kind in ("train", "valid"):
                 collected = stats / kind / "collect_feats"
-                options += x.inputs(kind, collected, f"{name}.scp", name, "npy")
-    for name, extract in (("pitch", x.pitch_extract), ("energy", x.energy_extract)):
+                options += inputs(kind, collected, f"{name}.scp", name, "npy")
+    for name, extract in (
+        ("pitch", pitch_extract),
+        ("energy", energy_extract),
+    ):
         file = stats / "train" / f"{name}_stats.npz"
         if file.exists():
-            options += extract(o) + x.conf(f"{name}_normalize_conf", stats_file=file)
+            options += extract(o) + conf(f"{name}_normalize_conf", stats_file=file)
     for kind, name in (("train", o.train_set), ("valid", o.valid_set)):
-        for side in x.side_inputs(o, name):
-            options += x.inputs(kind, *side)
+        for side in side_inputs(o, name):
+            options += inputs(kind, *side)
     if o.feats_normalize == "global_mvn":
         file = stats / "train" / "feats_stats.npz"
-        options += x.conf("normalize_conf", stats_file=file)
+        options += conf("normalize_conf", stats_file=file)
     write_run_script(exp, o, 7)
     run_job = f"{shlex.quote(sys.executable)} -m espnet_prodiff.recipe.run_job"
     command = [
@@ -106,7 +119,7 @@ def train(o: Options) -> None:
         "--log", str(exp / "train.log"), "--ngpu", str(o.ngpu), "--num_nodes", "1",
         "--init_file_prefix", str(exp / ".dist_init_"),
         "--multiprocessing_distributed", "true", "--",
-        *espnet(o, f"{o.tts_task}_train"), *x.text_options(o),
+        *espnet(o, f"{o.tts_task}_train"), *text_options(o),
         "--normalize", o.feats_normalize, "--resume", "true",
         "--fold_length", str(o.text_fold_length), "--fold_length", str(fold),
         "--output_dir", str(exp), *_config(o), *options, *shlex.split(o.train_args),
@@ -123,15 +136,15 @@ def _training_inputs(o: Options) -> tuple[list[str], int]:
     teacher = Path(o.teacher_dumpdir) if o.teacher_dumpdir else None
     if teacher and (teacher / o.train_set / "probs").exists():
         return _distilled_inputs(o, teacher), o.speech_fold_length
-    options = x.feats_extract(o)
+    options = feats_extract(o)
     for kind, name in (("train", o.train_set), ("valid", o.valid_set)):
         data, shapes = o.data_feats / name, stats / kind
         if kind == "train" and o.num_splits > 1 and not teacher:
             data = shapes = _split_lists(o)
             options += ["--multiple_iterator", "true"]
-        options += x.inputs(kind, data, "text", "text", "text")
+        options += inputs(kind, data, "text", "text", "text")
         options += _teacher_durations(o, kind, name)
-        options += x.inputs(kind, data, "wav.scp", "speech", x.speech_type(o))
+        options += inputs(kind, data, "wav.scp", "speech", speech_type(o))
         options += [f"--{kind}_shape_file", str(shapes / text_shape)]
         options += [f"--{kind}_shape_file", str(shapes / "speech_shape")]
     return options, o.speech_fold_length * o.n_shift
@@ -139,17 +152,13 @@ def _training_inputs(o: Options) -> tuple[list[str], int]:
 
 def _distilled_inputs(o: Options, teacher: Path) -> list[str]:
     """Inputs when an autoregressive teacher's output is the target (``probs``)."""
-    first = next(
-        iter(data_dir.read_table(teacher / o.train_set / "speech_shape").values())
-    )
+    first = next(iter(read_table(teacher / o.train_set / "speech_shape").values()))
     options = [f"--odim={first.split(',')[1]}"]
     for kind, name in (("train", o.train_set), ("valid", o.valid_set)):
         shape = Path(o.tts_stats_dir) / kind / f"text_shape.{o.token_type}"
-        options += x.inputs(kind, o.data_feats / name, "text", "text", "text")
+        options += inputs(kind, o.data_feats / name, "text", "text", "text")
         options += _teacher_durations(o, kind, name)
-        options += x.inputs(
-            kind, teacher / name / "denorm", "feats.scp", "speech", "npy"
-        )
+        options += inputs(kind, teacher / name / "denorm", "feats.scp", "speech", "npy")
         options += [f"--{kind}_shape_file", str(shape)]
         options += [f"--{kind}_shape_file", str(teacher / name / "speech_shape")]
     return options
@@ -179,4 +188,4 @@ def _teacher_durations(o: Options, kind: str, name: str) -> list[str]:
     if not o.teacher_dumpdir:
         return []
     directory = Path(o.teacher_dumpdir) / name
-    return x.inputs(kind, directory, "durations", "durations", "text_int")
+    return inputs(kind, directory, "durations", "durations", "text_int")

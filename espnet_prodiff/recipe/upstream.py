@@ -4,8 +4,8 @@ import os
 from dataclasses import fields, replace
 from pathlib import Path
 
+from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe import naming
-from espnet_prodiff.recipe.errors import RecipeError
 from espnet_prodiff.recipe.jobs import run_shown
 from espnet_prodiff.recipe.options import Options
 from espnet_prodiff.recipe.resume import command_line
@@ -31,12 +31,12 @@ def link(checkout: Path) -> None:
     """Link what a recipe directory needs of the checkout.
 
     Raises:
-        RecipeError: No recipe template there, or a file of ours in the way.
+        UserError: No recipe template there, or a file of ours in the way.
     """
     for name, folder in LINKS.items():
         source = checkout.resolve() / "egs2" / "TEMPLATE" / folder / name
         if not source.exists():
-            raise RecipeError(
+            raise UserError(
                 f"ESPNET_ROOT is {checkout}, but {source} does not exist; "
                 "expected an ESPnet checkout"
             )
@@ -44,11 +44,11 @@ def link(checkout: Path) -> None:
         if here.is_symlink():
             here.unlink()
         elif here.exists():
-            raise RecipeError(f"{here.resolve()} is in the way of a link to {source}")
+            raise UserError(f"{here.resolve()} is in the way of a link to {source}")
         here.symlink_to(source)
     for name in ("cmd.sh", "path.sh"):
         if not Path(name).exists():
-            raise RecipeError(f"no {name} in {Path.cwd()}, tts.sh needs it")
+            raise UserError(f"no {name} in {Path.cwd()}, tts.sh needs it")
 
 
 def is_ours(o: Options, number: int) -> bool:

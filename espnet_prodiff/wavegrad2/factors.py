@@ -1,5 +1,7 @@
 """Upsampling factors of the WaveGrad decoder for a hop."""
 
+from espnet_prodiff.errors import UserError
+
 MAX_FACTOR = 32  # a convolution of three taps does not smooth over longer steps
 
 
@@ -18,17 +20,17 @@ def upsample_factors(hop_length: int, num: int = 5) -> tuple[int, ...]:
         ``num`` factors in decreasing order; their product is the hop.
 
     Raises:
-        ValueError: If ``hop_length`` or ``num`` is not positive, or if the hop is no
+        UserError: If ``hop_length`` or ``num`` is not positive, or if the hop is no
             product of ``num`` factors up to 32.
     """
     if hop_length < 1 or num < 1:
-        raise ValueError(
+        raise UserError(
             "hop_length and the number of upsampling factors must be positive, but "
             f"they are {hop_length} and {num}"
         )
     best = _split(hop_length, num, MAX_FACTOR)
     if best is None:
-        raise ValueError(
+        raise UserError(
             f"hop_length {hop_length} is not a product of {num} upsampling factors up "
             f"to {MAX_FACTOR}: choose a hop of small prime factors (as 200, 256, 300)"
         )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from espnet_prodiff.errors import UserError
 from espnet_prodiff.wavegrad2.blocks import (
     DOWN_DILATIONS,
     Conv,
@@ -53,7 +54,7 @@ class WaveGradNetwork(nn.Module):
         size: "base" or "large".
 
     Raises:
-        ValueError: If a size is not positive, if there are not five blocks, or if
+        UserError: If a size is not positive, if there are not five blocks, or if
             ``size`` is none of its values.
     """
 
@@ -122,11 +123,11 @@ class WaveGradNetwork(nn.Module):
             cond: Frames, (B, cond_channels, F), 0 in the padding.
 
         Raises:
-            ValueError: If there are not ``cond_channels`` channels.
+            UserError: If there are not ``cond_channels`` channels.
         """
         found = None if cond is None else tuple(cond.shape)
         if found is None or len(found) != 3 or found[1] != self.cond_proj.in_channels:
-            raise ValueError(
+            raise UserError(
                 "the frames of this decoder must be of shape (B, "
                 f"{self.cond_proj.in_channels}, F), but they are {found}"
             )
@@ -152,7 +153,7 @@ class WaveGradNetwork(nn.Module):
             Output, (B, 1, L); 0 where the mask is.
 
         Raises:
-            ValueError: If the frames do not fit the network or the wave.
+            UserError: If the frames do not fit the network or the wave.
         """
         if not isinstance(cond, PreparedCond):
             cond = self.prepare_cond(cond)
@@ -180,10 +181,10 @@ class WaveGradNetwork(nn.Module):
         """Refuse a wave (B, 1, L) that is not as long as its frames (B, C, F).
 
         Raises:
-            ValueError: If L is not F * hop_length.
+            UserError: If L is not F * hop_length.
         """
         if x_t.shape[-1] != cond.shape[-1] * self.hop_length:
-            raise ValueError(
+            raise UserError(
                 f"{cond.shape[-1]} frames of {self.hop_length} samples are "
                 f"{cond.shape[-1] * self.hop_length} samples, but the wave has "
                 f"{x_t.shape[-1]}"
@@ -200,21 +201,21 @@ def _check(
 ) -> None:
     """Refuse sizes of which no network can be made."""
     if size not in SIZES:
-        raise ValueError(f"size must be one of {', '.join(SIZES)}, but it is {size!r}")
+        raise UserError(f"size must be one of {', '.join(SIZES)}, but it is {size!r}")
     blocks = len(UP_DILATIONS)
     for name, values in (("upsample_factors", factors), ("channels", channels)):
         if len(values) != blocks or min(values) < 1:
-            raise ValueError(
+            raise UserError(
                 f"{name} must be {blocks} positive numbers, but they are {values}"
             )
     if min(cond_channels, pre_channels) < 1:
-        raise ValueError(
+        raise UserError(
             "cond_channels and pre_channels must be positive, but they are "
             f"{cond_channels} and {pre_channels}"
         )
     for value in (in_channels, *channels[1:]):
         if value < 2 or value % 2:
-            raise ValueError(
+            raise UserError(
                 "in_channels and all channels but the first must be even (sinusoids "
                 "of alpha are added to them: sines and cosines), but they are "
                 f"{in_channels} and {channels}"

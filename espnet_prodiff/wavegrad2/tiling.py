@@ -4,11 +4,11 @@ A tile is evaluated with ``halo`` frames on either side that are thrown away: wh
 own samples depend on. With the default tile the halo costs a tenth of the time.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import torch
 from torch import Tensor, nn
 
+from espnet_prodiff.common.threads import run_on_threads
+from espnet_prodiff.errors import UserError
 from espnet_prodiff.wavegrad2.network import PreparedCond, WaveGradNetwork
 
 TILE_SAMPLES = {"cpu": 32768, "other": 262144}  # "cpu" is measured
@@ -29,7 +29,7 @@ class TiledNetwork(nn.Module):
             device.
 
     Raises:
-        ValueError: If ``tile_frames`` is not positive.
+        UserError: If ``tile_frames`` is not positive.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class TiledNetwork(nn.Module):
     ) -> None:
         super().__init__()
         if tile_frames is not None and tile_frames < 1:
-            raise ValueError(f"tile_frames must be positive, but it is {tile_frames}")
+            raise UserError(f"tile_frames must be positive, but it is {tile_frames}")
         self.network = network
         self.tile_frames = tile_frames
 
@@ -45,7 +45,7 @@ class TiledNetwork(nn.Module):
         """Do what does not depend on the step, as the network does.
 
         Raises:
-            ValueError: If the frames do not fit the network.
+            UserError: If the frames do not fit the network.
         """
         return self.network.prepare_cond(cond)
 
@@ -70,7 +70,7 @@ class TiledNetwork(nn.Module):
             Output, (B, 1, L); 0 where the mask is.
 
         Raises:
-            ValueError: If the frames do not fit the network or the wave.
+            UserError: If the frames do not fit the network or the wave.
         """
         network, hop = self.network, self.network.hop_length
         if not isinstance(cond, PreparedCond):
@@ -102,7 +102,6 @@ class TiledNetwork(nn.Module):
         if parts > 1:
             tiles = -(-tiles // parts) * parts  # as many for each
 
-        @torch.no_grad()  # holds for one thread alone
         def run(start: int, stop: int) -> None:
             first = max(start - network.halo, 0)
             last = min(stop + network.halo, frames)
@@ -115,12 +114,4 @@ class TiledNetwork(nn.Module):
             output[..., start * hop : stop * hop] = kept
 
         bounds = [k * frames // tiles for k in range(tiles + 1)] if tiles else []
-        if parts < 2:
-            for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
-                run(start, stop)
-            return
-        try:
-            with ThreadPoolExecutor(parts, "", torch.set_num_threads, (1,)) as pool:
-                list(pool.map(run, bounds[:-1], bounds[1:]))
-        finally:
-            torch.set_num_threads(threads)  # the threads also set what new ones get
+        run_on_threads(run, bounds, parts)

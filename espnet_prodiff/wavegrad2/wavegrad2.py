@@ -1,36 +1,37 @@
 """WaveGrad 2: iterative refinement, text to wave (Chen et al. 2021, 2106.09660)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from espnet2.asr.specaug.specaug import SpecAug
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor, nn
 
-from espnet_prodiff.diffusion import Denoiser, absolute_error
-from espnet_prodiff.layers.crops import check_hop, draw_crops
-from espnet_prodiff.layers.frozen_text_side import FrozenTextSide
-from espnet_prodiff.layers.own_checkpoint import CHECKPOINT_FORMAT, OwnCheckpoint
-from espnet_prodiff.layers.padding import (
+from espnet_prodiff.common.crops import check_hop, draw_crops
+from espnet_prodiff.common.model import CHECKPOINT_FORMAT, Callback
+from espnet_prodiff.common.padding import (
     append_eos,
-    length_mask,
     validation_generator,
 )
-from espnet_prodiff.layers.wave_diffusion import (
-    check_positive,
-    check_wave_scale,
+from espnet_prodiff.common.sampling import Sampling
+from espnet_prodiff.common.wave_diffusion import (
     noise_schedule,
     objective_of,
 )
+from espnet_prodiff.common.wave_model import WaveDiffusionTTS
+from espnet_prodiff.diffusion import Denoiser, absolute_error
+from espnet_prodiff.errors import UserError, check_positive
+from espnet_prodiff.wavegrad2.duration_predictor import Predictors
+from espnet_prodiff.wavegrad2.encoder import TextEncoder
 from espnet_prodiff.wavegrad2.factors import upsample_factors
+from espnet_prodiff.wavegrad2.inference import check_durations, inference_cond
+from espnet_prodiff.wavegrad2.loss import build_specaug, duration_loss
 from espnet_prodiff.wavegrad2.network import WaveGradNetwork
-from espnet_prodiff.wavegrad2.resampling import Resampling, gaussian_upsampling
-from espnet_prodiff.wavegrad2.synthesis import Synthesis
-from espnet_prodiff.wavegrad2.text_side import TextSide
+from espnet_prodiff.wavegrad2.tiling import TiledNetwork
+from espnet_prodiff.wavegrad2.upsampling import gaussian_upsampling
 
 
-class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
+class WaveGrad2(WaveDiffusionTTS):
     """WaveGrad 2 as an ESPnet model (``tts: wavegrad2``), text to wave in one model.
 
     An encoder of the tokens, Gaussian upsampling to frames, and WaveGrad's U-net, which
@@ -79,12 +80,13 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
         espnet_prodiff: Version of the checkpoint format.
 
     Raises:
-        ValueError: If an option has a value that is not among its own.
+        UserError: If an option has a value that is not among its own.
     """
 
     # NOTE: 1000 in the paper, which finds 50 nearly as good.
     default_num_steps = 50
-    use_gst = False
+    train_times = "continuous"
+    tiled_network = TiledNetwork
 
     def __init__(
         self,
@@ -124,22 +126,17 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
         spk_embed_integration_type: str = "add",
         espnet_prodiff: int = CHECKPOINT_FORMAT,
     ) -> None:
-        self.check_format(espnet_prodiff)
         super().__init__()
         check_positive("window_frames", window_frames)
-        check_positive("hop_length", hop_length)
-        check_positive("sampling_rate", sampling_rate)
-        check_wave_scale(wave_scale)
+        self.set_wave(hop_length, sampling_rate, wave_scale)
         for name, weight in (
             ("duration_loss_weight", duration_loss_weight),
             ("mel_loss_weight", mel_loss_weight),
         ):
             if not 0 <= weight < float("inf"):
-                raise ValueError(f"{name} must be 0 or more, but it is {weight}")
-        self.idim, self.odim, self.fs = idim, odim, sampling_rate
-        self.eos = idim - 1
-        self.hop_length, self.window_frames = hop_length, window_frames
-        self.wave_scale = wave_scale
+                raise UserError(f"{name} must be 0 or more, but it is {weight}")
+        self.idim, self.odim, self.eos = idim, odim, idim - 1
+        self.window_frames = window_frames
         # ESPnet's recipes give 0 or less where there is none.
         self.spks = spks if spks and spks > 1 else None
         self.langs = langs if langs and langs > 1 else None
@@ -149,7 +146,7 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
         self.duration_loss_weight = duration_loss_weight
         self.mel_loss_weight = mel_loss_weight
 
-        self.text_side = TextSide(
+        self.text_side = TextEncoder(
             idim,
             embed_dim=embed_dim,
             encoder_channels=encoder_channels,
@@ -163,8 +160,8 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
             spk_embed_integration_type=spk_embed_integration_type,
         )
         hidden = self.text_side.out_channels
-        self.resampling = Resampling(hidden, predictor_channels, predictor_dropout)
-        self.specaug = _specaug(specaug_conf)
+        self.resampling = Predictors(hidden, predictor_channels, predictor_dropout)
+        self.specaug = build_specaug(specaug_conf)
         self.mel_proj = nn.Linear(hidden, odim) if mel_loss_weight else None
 
         schedule = noise_schedule(
@@ -178,13 +175,14 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
             in_channels=decoder_in_channels,
             size=decoder_size,
         )
-        self.denoiser = Denoiser(network, schedule, prediction_type, noise_cond="alpha")
-        self.set_steps(num_steps, distilled_times, "continuous", espnet_prodiff)
-        # Progressive distillation replaces this; the model knows no teacher.
         # A time t ~ U(0, T] is WaveGrad's level between two points of the grid, s ~
         # U{1 ... T}, sqrt(alpha_bar) ~ U(l_s, l_{s-1}); alpha is linear between.
-        self.objective: Callable[..., Tensor] = objective_of(
-            loss, prediction_type, times="continuous"
+        self.set_diffusion(
+            Denoiser(network, schedule, prediction_type, noise_cond="alpha"),
+            objective_of(loss, prediction_type, times="continuous"),
+            num_steps=num_steps,
+            distilled_times=distilled_times,
+            checkpoint_format=espnet_prodiff,
         )
 
     def forward(
@@ -220,7 +218,7 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
             Loss, statistics and the batch size.
 
         Raises:
-            ValueError: If the mels have another hop than the model, or an input that
+            UserError: If the mels have another hop than the model, or an input that
                 it was built for is missing.
         """
         check_hop(feats_lengths, speech_lengths, self.hop_length)
@@ -237,7 +235,7 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
             generator,
         )
         frames = torch.arange(self.window_frames, device=text.device)
-        batch = {
+        inputs = {
             "tokens": tokens,
             "lengths": lengths,
             "durations": durations[:, : tokens.shape[1]],
@@ -247,23 +245,23 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
             "lids": lids,
         }
         with torch.set_grad_enabled(
-            torch.is_grad_enabled() and not self.text_side_is_frozen
+            torch.is_grad_enabled() and not self.trains_denoiser_only
         ):
-            log_durations, cond = self.condition(**batch)
+            log_durations, cond = self.condition(**inputs)
         x_0 = self.wave_scale * window.wav
         diffusion = self.objective(
-            self.denoiser, x_0, cond, window.mask, generator, batch
+            self.denoiser, x_0, cond, window.mask, generator, inputs
         )
         losses = {"diffusion_loss": diffusion}
         loss = diffusion
-        if not self.text_side_is_frozen:  # else constants that hide the rest
-            losses["duration_loss"] = self._duration_loss(
-                log_durations, batch["durations"], lengths
+        if not self.trains_denoiser_only:  # else constants that hide the rest
+            losses["duration_loss"] = duration_loss(
+                log_durations, inputs["durations"], lengths
             )
             loss = loss + self.duration_loss_weight * losses["duration_loss"]
             if self.mel_proj is not None:
                 mel = self.mel_proj(cond.transpose(1, 2)).transpose(1, 2)
-                valid = batch["frames"] < feats_lengths[:, None]
+                valid = inputs["frames"] < feats_lengths[:, None]
                 valid = valid.to(mel.dtype)[:, None]
                 losses["mel_loss"] = absolute_error(mel, window.mel, valid).mean()
                 loss = loss + self.mel_loss_weight * losses["mel_loss"]
@@ -291,31 +289,54 @@ class WaveGrad2(OwnCheckpoint, FrozenTextSide, Synthesis):
         hidden = self.text_side(tokens, lengths, **identity)
         sigma = self.resampling.ranges(hidden, durations, lengths)
         _, upsampled = gaussian_upsampling(hidden, durations, sigma, frames)
-        if self.specaug is not None and self.training and not self.text_side_is_frozen:
+        if self.specaug is not None and self.training and not self.trains_denoiser_only:
             upsampled, _ = self.specaug(upsampled)
         inside = frames < durations.sum(1, keepdim=True)
         upsampled = upsampled * inside.unsqueeze(-1)
         return self.resampling.log_durations(hidden, lengths), upsampled.transpose(1, 2)
 
-    @staticmethod
-    def _duration_loss(predicted: Tensor, durations: Tensor, lengths: Tensor) -> Tensor:
-        """Mean squared error of log(frames + 1), over the tokens of all utterances."""
-        mask = length_mask(lengths, durations.shape[1], predicted.dtype)[:, 0]
-        target = (durations + 1).to(predicted.dtype).log()
-        return ((predicted - target) ** 2 * mask).sum() / mask.sum()
+    @torch.no_grad()
+    def inference(
+        self,
+        text: Tensor,
+        feats: Tensor | None = None,
+        durations: Tensor | None = None,
+        spembs: Tensor | None = None,
+        sids: Tensor | None = None,
+        lids: Tensor | None = None,
+        *,
+        alpha: float = 1.0,
+        use_teacher_forcing: bool = False,
+        callback: Callback | None = None,
+        **sampling: Any,
+    ) -> dict[str, Tensor]:
+        """Speak one utterance; the decoder's work needs the memory of a tile only.
 
+        Args:
+            text: Token ids, (N,).
+            feats: Ignored; ESPnet passes it with teacher forcing.
+            durations: Frames of each token and eos, (N + 1,).
+            spembs: Speaker embedding, (spk_embed_dim,).
+            sids: Speaker id, (1,).
+            lids: Language id, (1,).
+            alpha: Factor on the predicted durations: 2 speaks at half the speed.
+            use_teacher_forcing: Use the given durations.
+            callback: See ``espnet_prodiff.diffusion.sample``.
+            **sampling: Options of `Sampling`.
 
-def _specaug(conf: dict[str, Any] | None) -> SpecAug | None:
-    """ESPnet's SpecAug without its time warp, which is on by default.
+        Returns:
+            wav (frames * hop,) in [-1, 1] and duration (N + 1,).
 
-    Raises:
-        ValueError: If the time warp is asked for.
-    """
-    if conf is None:
-        return None
-    if conf.get("apply_time_warp"):
-        raise ValueError(
-            "apply_time_warp of specaug_conf must be false: the frames would no longer "
-            "be those of the wave"
-        )
-    return SpecAug(**{**conf, "apply_time_warp": False})
+        Raises:
+            UserError: If an option is outside its range or an input is missing.
+        """
+        options = Sampling(**sampling)
+        self.times(options.num_steps, options.schedule)  # refuse them before the work
+        identity = {"spembs": spembs, "sids": sids, "lids": lids}
+        forced = None
+        if use_teacher_forcing:
+            forced = check_durations(durations, len(text) + 1)
+        frames, cond = inference_cond(self, text, identity, alpha, forced)
+        samples = int(frames.sum()) * self.hop_length
+        wav = self.generate_wave(samples, cond, options, callback)
+        return {"wav": wav, "duration": frames}

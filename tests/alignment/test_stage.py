@@ -6,10 +6,10 @@ import soundfile
 import torch
 from data import FS, tone_corpus
 
-from espnet_prodiff.alignment import AlignmentError
 from espnet_prodiff.alignment.features import MelConfig
 from espnet_prodiff.alignment.stage import AlignmentOptions, run
 from espnet_prodiff.bin import align
+from espnet_prodiff.errors import DataError
 
 MEL = MelConfig(fs=FS, n_fft=1024, n_shift=256, fmin=80, fmax=7600, n_mels=40)
 
@@ -150,7 +150,7 @@ def bad_token_list(folder):
 )
 def test_bad_input_is_one_clear_error_before_training(folder, spoil, words):
     spoil(folder)
-    with pytest.raises(AlignmentError) as error:
+    with pytest.raises(DataError) as error:
         run(options(folder))
     for word in words:
         assert word in str(error.value)
@@ -165,7 +165,7 @@ def test_a_foreign_model_file_runs_no_code(folder):
             return (open, (str(folder / "owned"), "w"))
 
     torch.save({"trained": Evil()}, folder / "out" / "aligner.pth")
-    with pytest.raises(AlignmentError, match="delete it"):
+    with pytest.raises(DataError, match="delete it"):
         run(options(folder))
     assert not (folder / "owned").exists()
 

@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
+from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.diffusion import Denoiser, sample
+from espnet_prodiff.diffwave.inference import denoise, interpolate
 from tests.diffwave.factory import FS, HOP, N_MELS, batch, tiny
 
 CONDITIONINGS = ("mel", "label", "none")
@@ -221,9 +223,10 @@ def test_waves_are_scaled_for_the_diffusion_alone():
 
     plain, scaled, wav = zero(), zero(wave_scale=16.0), 0.01 * torch.randn(2, 100)
     torch.testing.assert_close(
-        plain.denoise(wav[0], 25, eta=0), scaled.denoise(wav[0], 25, eta=0)
+        denoise(plain, wav[0], 25, sampling=Sampling(eta=0)),
+        denoise(scaled, wav[0], 25, sampling=Sampling(eta=0)),
     )
-    got = scaled.interpolate(*wav, 0.5, 10, eta=0, seed=1)
+    got = interpolate(scaled, *wav, 0.5, 10, sampling=Sampling(eta=0, seed=1))
     ratio = scaled.denoiser.schedule.sigma(10) / scaled.denoiser.schedule.alpha(10)
     expected = wav.mean(0) + ratio.float() * noise(100, 1) / 16
     torch.testing.assert_close(got, expected, atol=1e-6, rtol=1e-5)
@@ -234,25 +237,25 @@ def test_waves_are_scaled_for_the_diffusion_alone():
 
 def test_denoising_starts_in_the_middle_from_the_wave_itself():
     model, wav = zero(), 0.1 * torch.randn(100)
-    got = model.denoise(wav, 25, eta=0)
+    got = denoise(model, wav, 25, sampling=Sampling(eta=0))
     torch.testing.assert_close(got, wav / float(model.denoiser.schedule.alpha(25)))
     for t in (0, 51, -1, float("nan")):
         with pytest.raises(ValueError, match="above 0 and at most 50"):
-            model.denoise(wav, t)
+            denoise(model, wav, t)
 
 
 def test_interpolation_blends_at_time_t():
     model = zero()
     first, second = 0.1 * torch.randn(2, 100)
-    got = model.interpolate(first, second, 0.25, 10, eta=0, seed=6)
+    got = interpolate(model, first, second, 0.25, 10, sampling=Sampling(eta=0, seed=6))
     schedule = model.denoiser.schedule
     ratio = float(schedule.sigma(10) / schedule.alpha(10))
     expected = 0.75 * first + 0.25 * second + ratio * noise(100, 6)
     torch.testing.assert_close(got, expected.clamp(-1, 1), atol=1e-6, rtol=1e-5)
     with pytest.raises(ValueError, match="100 and 90 samples"):
-        model.interpolate(first, second[:90], 0.5, 10)
+        interpolate(model, first, second[:90], 0.5, 10)
     with pytest.raises(ValueError, match="weight must be between 0 and 1"):
-        model.interpolate(first, second, 1.5, 10)
+        interpolate(model, first, second, 1.5, 10)
 
 
 @pytest.mark.parametrize(
@@ -289,8 +292,8 @@ def test_bad_options(options, message):
         (dict(seconds=1.0), "the wave is as long as the mel"),
         (dict(num_steps=9), "between 1 and 8"),
         (dict(num_steps=2, schedule=[0.01]), "exclude each other"),
-        (dict(eta=1.5), "eta must be between 0 and 1"),
-        (dict(temperature=-1), "temperature must not be negative"),
+        (dict(eta=1.5), "eta is 1.5, expected 0 to 1"),
+        (dict(temperature=-1), "temperature is -1"),
         (dict(solver="euler"), "one of ddim, dpmsolver"),
     ],
 )

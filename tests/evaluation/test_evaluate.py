@@ -161,7 +161,7 @@ def test_without_pesq_the_table_says_how_to_get_it(recipe, tmp_path, monkeypatch
     "spoil, message",
     [
         ("missing", "'parrot': .*wav lacks 1 of 6 utterances, first u3"),
-        ("rate", "u3: .*u3.wav has 8000 Hz, expected 16000 Hz"),
+        ("rate", "u3 .*u3.wav. has 8000 Hz, expected 16000 Hz"),
         ("tokens", "u3: 1 predicted durations, 5 in the reference"),
         ("durations", "decoded/durations lacks 1 of 6 utterances, first u3"),
     ],

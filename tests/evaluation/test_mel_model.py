@@ -10,7 +10,7 @@ from espnet2.tts.feats_extract.energy import Energy
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from espnet2.tts.prodiff import ProDiff as BuiltinProDiff
 
-from espnet_prodiff.evaluation.files import EvaluationError
+from espnet_prodiff.errors import DataError
 from espnet_prodiff.evaluation.mel_model import MelInputs, MelModel
 from espnet_prodiff.evaluation.mel_scores import score_models
 from espnet_prodiff.prodiff import ProDiff
@@ -132,20 +132,20 @@ def test_the_recording_is_normalised_and_back(ours, inputs):
 
 def test_bad_models_and_inputs_are_named(ours, builtin, inputs, tmp_path):
     model = MelModel(ours, "ours")
-    with pytest.raises(EvaluationError, match="'x'.*fixed in training .3., 2 can"):
+    with pytest.raises(DataError, match="'x'.*fixed in training .3., 2 can"):
         MelModel(builtin, "x", num_steps=2)
     assert MelModel(builtin, "x", num_steps=3).num_steps == 3
     short = MelInputs("u1", inputs.text[:2], inputs.speech, inputs.durations, {})
-    with pytest.raises(EvaluationError, match="u1: 4 durations for 2 tokens and eos"):
+    with pytest.raises(DataError, match="u1: 4 durations for 2 tokens and eos"):
         model.draw(short, [0])
     cut = MelInputs("u1", inputs.text, inputs.speech[:-HOP], inputs.durations, {})
-    with pytest.raises(EvaluationError, match="u1: its durations sum to 25.* has 24"):
+    with pytest.raises(DataError, match="u1: its durations sum to 25.* has 24"):
         model.recorded_mel(cut)
-    with pytest.raises(EvaluationError, match="predicted, true"):
+    with pytest.raises(DataError, match="predicted, true"):
         model.draw(inputs, [0], variance="none")
     other = MelModel(make_model(builtin.tts, tmp_path, shift=1.0), "other")
     assert model.same_features(MelModel(builtin, "same"))
-    with pytest.raises(EvaluationError, match="'ours' and 'other' have different"):
+    with pytest.raises(DataError, match="'ours' and 'other' have different"):
         score_models([model, other], [inputs], [0])
 
 

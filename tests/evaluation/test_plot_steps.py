@@ -2,8 +2,8 @@
 
 import pytest
 
-from espnet_prodiff.evaluation import plot_steps
 from espnet_prodiff.evaluation.measurement import measure
+from espnet_prodiff.evaluation.plots import steps as plot_steps
 
 
 def test_series_are_named_without_their_steps():
@@ -14,9 +14,9 @@ def test_series_are_named_without_their_steps():
 
 def test_a_line_for_each_series_over_its_steps(tmp_path, monkeypatch):
     figures = []
-    real = plot_steps.save
+    real = plot_steps.save_figure
     monkeypatch.setattr(
-        plot_steps, "save", lambda f, path: figures.append(f) or real(f, path)
+        plot_steps, "save_figure", lambda f, path: figures.append(f) or real(f, path)
     )
     rows = {
         "teacher, 4 steps": {"distance": measure([0.0]), "mcd": measure([6.0])},

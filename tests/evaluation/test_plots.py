@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from espnet_prodiff.evaluation import plot_denoising, plot_losses, plot_mels
-from espnet_prodiff.evaluation.figures import MelAxes, draw_mel, new_figure
-from espnet_prodiff.evaluation.files import EvaluationError
+from espnet_prodiff.errors import CheckpointError
+from espnet_prodiff.evaluation.plots import denoising as plot_denoising
+from espnet_prodiff.evaluation.plots import losses as plot_losses
+from espnet_prodiff.evaluation.plots import mels as plot_mels
+from espnet_prodiff.evaluation.plots.mel_axes import MelAxes, draw_mel
+from espnet_prodiff.fileio.figures import new_figure
 
 SCALE = MelAxes(fs=22050, hop_length=256, n_mels=80, fmin=80, fmax=7600)
 
@@ -20,13 +23,13 @@ def saved(monkeypatch):
     """Figures by the name of the file, as they are handed to be saved."""
     figures = {}
     for module in (plot_mels, plot_denoising, plot_losses):
-        real = module.save
+        real = module.save_figure
 
         def keep(figure, path, real=real):
             figures[path.name] = figure
             return real(figure, path)
 
-        monkeypatch.setattr(module, "save", keep)
+        monkeypatch.setattr(module, "save_figure", keep)
     return figures
 
 
@@ -137,10 +140,10 @@ class Evil:
 
 def test_losses_never_run_code(tmp_path):
     checkpoint(tmp_path / "checkpoint.pth", extra=Evil())
-    with pytest.raises(EvaluationError, match="checkpoint.pth is no state"):
+    with pytest.raises(CheckpointError, match="checkpoint.pth was refused"):
         plot_losses.read_losses(tmp_path)
     (tmp_path / "checkpoint.pth").write_bytes(b"garbage")
-    with pytest.raises(EvaluationError, match="checkpoint.pth is no state"):
+    with pytest.raises(CheckpointError, match="checkpoint.pth is not a checkpoint"):
         plot_losses.read_losses(tmp_path)
-    with pytest.raises(EvaluationError, match="does not exist"):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
         plot_losses.read_losses(tmp_path / "nowhere")

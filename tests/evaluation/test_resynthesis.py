@@ -5,8 +5,8 @@ import pytest
 import soundfile as sf
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
+from espnet_prodiff.errors import DataError
 from espnet_prodiff.evaluation.audio_scores import score_audio
-from espnet_prodiff.evaluation.files import EvaluationError
 from espnet_prodiff.evaluation.resynthesis import (
     log_mel_l1,
     pesq_wideband,
@@ -111,6 +111,6 @@ def test_the_length_has_to_fit_within_a_frame(tmp_path, feats_extract):
         r"'short', utterance u1: .*short.wav has 21793 samples, 22050 in the "
         r"recording: expected as many within a frame of 256"
     )
-    with pytest.raises(EvaluationError, match=message):
+    with pytest.raises(DataError, match=message):
         score("short", {"short"})
     assert score("short", ()).resynthesis is None  # as speech it may be shorter

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from espnet_prodiff.errors import DataError
 from espnet_prodiff.evaluation import diversity
 from espnet_prodiff.evaluation.durations import duration_error
-from espnet_prodiff.evaluation.files import EvaluationError
 from espnet_prodiff.evaluation.measurement import measure, measure_ratio
 from espnet_prodiff.evaluation.mel_statistics import (
     mel_l1,
@@ -41,7 +41,7 @@ def test_duration_error():
     error = duration_error(np.array([2, 5, 1]), np.array([3, 3, 4]), "u")
     assert error.token == pytest.approx((1 + 2 + 3) / 3)
     assert error.total == pytest.approx(-0.2)
-    with pytest.raises(EvaluationError, match="u: 2 predicted durations, 3 in the"):
+    with pytest.raises(DataError, match="u: 2 predicted durations, 3 in the"):
         duration_error(np.array([1, 2]), np.array([1, 2, 3]), "u")
 
 
@@ -58,7 +58,7 @@ def test_speed_is_collected_without_the_warm_up(tmp_path):
     }
     assert read_speed(tmp_path) == expected
     (folder / "speed").write_text("e 0 1 1\n")
-    with pytest.raises(EvaluationError, match="speed, utterance e.*'0 1 1'"):
+    with pytest.raises(DataError, match="speed, utterance e.*'0 1 1'"):
         read_speed(tmp_path)
     assert read_speed(tmp_path / "nothing") == {}
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from espnet_prodiff.evaluation import files
+from espnet_prodiff.errors import DataError
 from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
-from espnet_prodiff.evaluation.files import EvaluationError
 from espnet_prodiff.evaluation.measurement import Measurement
 from espnet_prodiff.evaluation.table import Results, to_json, to_markdown, write_results
+from espnet_prodiff.fileio.atomic import atomic_path, write_text
+from espnet_prodiff.fileio.audio import read_audio
+from espnet_prodiff.fileio.tables import read_durations, read_table
 
 NAN = float("nan")
 
@@ -56,14 +58,11 @@ def test_json_keeps_units_and_single_values(results, tmp_path):
 
 def test_a_failed_write_keeps_the_old_file(tmp_path):
     file = tmp_path / "results.md"
-    files.write_text(file, "old")
+    write_text(file, "old")
 
-    def fail(path):
-        path.write_text("half")
+    with pytest.raises(OSError, match="disk full"), atomic_path(file) as temporary:
+        temporary.write_text("half")
         raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        files.write_atomically(file, fail)
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]
 
@@ -87,29 +86,32 @@ def test_an_evaluation_set_is_read(data_dir):
     assert data.texts["u1"] == "hello there"
     assert data.durations["u2"].tolist() == [3, 4]
     assert data.ids == {"sids": {"u1": 1, "u2": 2}}
-    wav = files.read_audio(data.recordings["u1"], "u1", 16000)
+    wav = read_audio(data.recordings["u1"], "u1", 16000)
     np.testing.assert_array_equal(wav, np.full(800, 0.25))
 
 
 def test_bad_data_is_named(data_dir):
-    with pytest.raises(EvaluationError, match="durations lacks 1 of the 3.*first u3"):
+    with pytest.raises(DataError, match="durations lacks 1 of the 3.*first u3"):
         read_evaluation_set(data_dir, data_dir / "durations")
-    with pytest.raises(EvaluationError, match="u3: .*u3.wav has 8000 Hz, expected 16"):
-        files.read_audio(data_dir / "u3.wav", "u3", 16000)
-    with pytest.raises(EvaluationError, match="stereo.wav has 2 channels"):
-        files.read_audio(data_dir / "stereo.wav", "u", 16000)
-    with pytest.raises(EvaluationError, match="u9: .*gone.wav does not exist"):
-        files.read_audio(data_dir / "gone.wav", "u9")
-    with pytest.raises(EvaluationError, match="text is no sound file"):
-        files.read_audio(data_dir / "text", "u1")
-    with pytest.raises(EvaluationError, match="no_dir does not exist"):
+    with pytest.raises(DataError, match="u3 .*u3.wav. has 8000 Hz, expected 16"):
+        read_audio(data_dir / "u3.wav", "u3", 16000)
+    with pytest.raises(DataError, match="stereo.wav. has 2 channels"):
+        read_audio(data_dir / "stereo.wav", "u", 16000)
+    with pytest.raises(DataError, match="u9 .*gone.wav. does not exist"):
+        read_audio(data_dir / "gone.wav", "u9")
+    with pytest.raises(DataError, match="text.*cannot be read"):
+        read_audio(data_dir / "text", "u1")
+    with pytest.raises(DataError, match="no_dir does not exist"):
         read_evaluation_set(data_dir / "no_dir")
     (data_dir / "durations").write_text("u1 1 -2\n")
-    with pytest.raises(EvaluationError, match="durations, utterance u1.*'1 -2'"):
-        files.read_durations(data_dir / "durations")
+    with pytest.raises(DataError, match="durations, utterance u1.*'1 -2'"):
+        read_durations(data_dir / "durations")
     (data_dir / "text").write_text("u1 a\nu1 b\n")
-    with pytest.raises(EvaluationError, match="text has the utterance u1 twice"):
-        files.read_table(data_dir / "text")
+    with pytest.raises(DataError, match="text: line 2 has 'u1' a second time"):
+        read_table(data_dir / "text")
     (data_dir / "text").write_text("")
-    with pytest.raises(EvaluationError, match="text is empty"):
-        files.read_table(data_dir / "text")
+    with pytest.raises(DataError, match="text lacks 3 of the 3"):
+        read_evaluation_set(data_dir)
+    (data_dir / "wav.scp").write_text("")
+    with pytest.raises(DataError, match="wav.scp is empty"):
+        read_evaluation_set(data_dir)

@@ -9,8 +9,8 @@ import zipfile
 import pytest
 import yaml
 
-from espnet_prodiff.integration.archive import (
-    ArchiveError,
+from espnet_prodiff.errors import ArchiveError
+from espnet_prodiff.inference.archive import (
     check_archive,
     default_cachedir,
     fetch_model,

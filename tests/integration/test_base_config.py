@@ -1,8 +1,8 @@
 import pytest
 import yaml
 
-from espnet_prodiff.integration.base_config import plain_config, read_config
-from espnet_prodiff.integration.files import ConfigError
+from espnet_prodiff.errors import ConfigError
+from espnet_prodiff.fileio.config import read_config, resolved_config
 
 
 def write(path, **config):
@@ -11,15 +11,15 @@ def write(path, **config):
     return path
 
 
-def test_differences_are_laid_over_the_base(tmp_path):
+def test_differences_are_merge_configs_the_base(tmp_path):
     write(tmp_path / "a.yaml", lr=1, tts_conf=dict(adim=8, layers=2), names=[1, 2])
     write(tmp_path / "sub" / "b.yaml", base="../a.yaml", tts_conf=dict(layers=3))
     last = write(tmp_path / "sub" / "c.yaml", base="b.yaml", lr=2, names=[3])
     expected = dict(lr=2, tts_conf=dict(adim=8, layers=3), names=[3])
     assert read_config(last) == expected
-    with plain_config(str(last)) as plain:
+    with resolved_config(str(last)) as plain:
         assert yaml.safe_load(open(plain)) == expected
-    with plain_config(None) as plain:
+    with resolved_config(None) as plain:
         assert plain is None
 
 

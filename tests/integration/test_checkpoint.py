@@ -14,8 +14,8 @@ import torch
 from espnet2.schedulers.noam_lr import NoamLR
 from espnet2.train.reporter import Reporter
 
-from espnet_prodiff.integration.checkpoint import (
-    CheckpointError,
+from espnet_prodiff.errors import CheckpointError
+from espnet_prodiff.fileio.checkpoint import (
     atomic_torch_save,
     file_sha256,
     load_model_weights,
@@ -172,7 +172,7 @@ def atomic_save(obj, path):
 
 KILLED_WHILE_SAVING = """
 import sys, torch
-from espnet_prodiff.integration.checkpoint import atomic_torch_save
+from espnet_prodiff.fileio.checkpoint import atomic_torch_save
 path = sys.argv[1]
 torch.save({"x": torch.zeros(10)}, path)
 print("ready", flush=True)

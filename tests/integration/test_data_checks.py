@@ -7,8 +7,9 @@ import pytest
 import soundfile as sf
 
 from espnet_prodiff.bin import tts_train
-from espnet_prodiff.integration.data_checks import CheckedPreprocessor, DataError
-from espnet_prodiff.integration.task import DiffusionTTSTask
+from espnet_prodiff.errors import DataError
+from espnet_prodiff.training.data_checks import CheckedPreprocessor
+from espnet_prodiff.training.task import DiffusionTTSTask
 from tests.integration.conftest import TEACHER
 from tests.integration.corpus import FS, HOP, collect_stats, train, train_options
 

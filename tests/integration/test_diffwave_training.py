@@ -8,12 +8,10 @@ import soundfile as sf
 import torch
 
 from espnet_prodiff.bin import finetune_vocoder, tts_inference, tts_train
-from espnet_prodiff.integration.checkpoint import CheckpointError, load_weights
-from espnet_prodiff.integration.data_checks import DataError
-from espnet_prodiff.integration.files import ConfigError
-from espnet_prodiff.integration.inputs import InputError
-from espnet_prodiff.integration.mel_contract import MelContract
-from espnet_prodiff.integration.wave_generator import WaveGenerator
+from espnet_prodiff.errors import CheckpointError, ConfigError, DataError, InputError
+from espnet_prodiff.fileio.checkpoint import load_weights
+from espnet_prodiff.inference.mel_contract import MelContract
+from espnet_prodiff.inference.wave_generator import WaveGenerator
 from tests.integration.conftest import DIFFWAVE
 from tests.integration.corpus import (
     FS,

@@ -10,11 +10,10 @@ from espnet2.bin.pack import main as pack
 from espnet2.tts.feats_extract.linear_spectrogram import LinearSpectrogram
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
-from espnet_prodiff.integration.inputs import InputError
-from espnet_prodiff.integration.mel_contract import MelContractError, VocoderError
-from espnet_prodiff.integration.text2speech import Text2Speech
-from espnet_prodiff.integration.vocoder import build_vocoder
-from espnet_prodiff.integration.wave_generator import WaveGenerator
+from espnet_prodiff.errors import InputError, MelContractError, VocoderError
+from espnet_prodiff.inference.text2speech import Text2Speech
+from espnet_prodiff.inference.vocoder import build_vocoder
+from espnet_prodiff.inference.wave_generator import WaveGenerator
 from tests.integration.tiny_models import write_model
 
 FEATURES = dict(fs=22050, n_fft=1024, hop_length=256)

@@ -10,10 +10,10 @@ import torch
 import yaml
 
 from espnet_prodiff.bin import distill
-from espnet_prodiff.integration.checkpoint import CheckpointError, load_weights
-from espnet_prodiff.integration.files import ConfigError
-from espnet_prodiff.integration.task import DiffusionTTSTask
-from espnet_prodiff.integration.trainer import start_from_teacher
+from espnet_prodiff.errors import CheckpointError, ConfigError
+from espnet_prodiff.fileio.checkpoint import load_weights
+from espnet_prodiff.training.task import DiffusionTTSTask
+from espnet_prodiff.training.trainer import init_student
 from tests.integration.corpus import read_config, train
 
 STUDENT = "conf/debug/distill_prodiff.yaml"
@@ -208,7 +208,7 @@ def test_a_smaller_student_keeps_every_second_layer(teacher):
     args |= read_config(teacher)
     args["tts_conf"] = args["tts_conf"] | {"denoiser_layers": 1}
     student = DiffusionTTSTask.build_model(argparse.Namespace(**args))
-    start_from_teacher(student, best(teacher))
+    init_student(student, best(teacher))
     theirs, ours = load_weights(best(teacher)), student.state_dict()
     assert len(student.tts.denoiser.network.layers) == 1
     for name, weight in ours.items():
@@ -219,11 +219,11 @@ def test_a_smaller_student_keeps_every_second_layer(teacher):
     args["tts_conf"]["denoiser_layers"] = 3
     larger = DiffusionTTSTask.build_model(argparse.Namespace(**args))
     with pytest.raises(ValueError, match="at most its teacher's 2 residual layers"):
-        start_from_teacher(larger, best(teacher))
+        init_student(larger, best(teacher))
     args["tts_conf"] |= {"denoiser_layers": 2, "adim": 8}
     other = DiffusionTTSTask.build_model(argparse.Namespace(**args))
     with pytest.raises(CheckpointError, match="tts.encoder"):
-        start_from_teacher(other, best(teacher))
+        init_student(other, best(teacher))
 
 
 def test_a_smaller_student_in_a_phase_of_its_own_and_then_by_halves(
@@ -291,7 +291,7 @@ def student_and_batches(teacher):
     args["teacher_model_file"] = str(best(teacher))
     args["tts_conf"] = args["tts_conf"] | {"num_steps": 2}
     model = DiffusionTTSTask.build_model(argparse.Namespace(**args))
-    start_from_teacher(model, best(teacher))
+    init_student(model, best(teacher))
     # Two near-untrained networks hardly differ; the losses have to be of some size.
     torch.nn.init.normal_(model.tts.denoiser.network.out_proj.weight, std=0.3)
     generator = torch.Generator().manual_seed(0)

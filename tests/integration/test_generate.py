@@ -8,8 +8,8 @@ import soundfile as sf
 import torch
 
 from espnet_prodiff.bin import generate
-from espnet_prodiff.integration.inputs import InputError
-from espnet_prodiff.integration.wave_generator import WaveGenerator
+from espnet_prodiff.errors import InputError
+from espnet_prodiff.inference.wave_generator import WaveGenerator
 from tests.integration.tiny_models import write_model
 
 FS = 22050
@@ -109,7 +109,7 @@ def test_denoise_and_interpolate(models, wavs, tmp_path):
     [
         ("vocode", "mel", "--wavs {2}", r"(?s)c.wav has another .*22050 +16000"),
         ("vocode", "mel", "", "--wavs or as --wav_scp"),
-        ("vocode", "mel", "--wavs missing.wav", "missing.wav does not exist"),
+        ("vocode", "mel", "--wavs missing.wav", "missing.wav. does not exist"),
         ("vocode", "mel", "--wavs {0} {0}", "have the same name"),
         ("vocode", "mel", "--wavs {0} --schedule 0.9", "between 1 and|at least"),
         ("vocode", "none", "--wavs {0}", "conditioning 'none': .* conditioning mel"),
@@ -138,7 +138,7 @@ def test_bad_input(use, model, words, message, models, wavs, tmp_path):
 def test_stereo_and_broken_recordings(models, tmp_path):
     sf.write(tmp_path / "two.wav", np.zeros((500, 2)), FS)
     sf.write(tmp_path / "nan.wav", np.full(500, np.nan), FS, "FLOAT")
-    for name, message in (("two", "has 2 channels"), ("nan", "not finite")):
+    for name, message in (("two", "has 2 channels"), ("nan", "NaN or infinite")):
         with pytest.raises(SystemExit, match=message):
             words = ("--wavs", tmp_path / f"{name}.wav")
             run("vocode", models["mel"], tmp_path / "out", *words)

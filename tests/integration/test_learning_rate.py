@@ -4,8 +4,8 @@ from argparse import Namespace
 
 import pytest
 
-from espnet_prodiff.integration.files import ConfigError
-from espnet_prodiff.integration.learning_rate import complete_onecycle
+from espnet_prodiff.errors import ConfigError
+from espnet_prodiff.training.learning_rate import fill_onecycle_defaults
 from tests.integration.conftest import TEACHER
 from tests.integration.corpus import read_config, train
 
@@ -24,7 +24,7 @@ def options(**changed):
 
 def completed(**changed):
     args = options(**changed)
-    complete_onecycle(args)
+    fill_onecycle_defaults(args)
     return args.scheduler_conf
 
 
@@ -51,7 +51,7 @@ def test_the_rate_falls_to_zero_by_the_end_and_cannot_be_stretched(corpus, tmp_p
     cycle += ["--scheduler_conf", "final_div_factor=1.0e+6"]
     exp = train(corpus, TEACHER, tmp_path / "exp", *cycle, "--max_epoch", "2")
     assert read_config(exp)["scheduler_conf"]["total_steps"] == 8
-    from espnet_prodiff.integration.checkpoint import load_weights
+    from espnet_prodiff.fileio.checkpoint import load_weights
 
     state = load_weights(exp / "checkpoint.pth")
     assert state["optimizers"][0]["param_groups"][0]["lr"] < 1e-8

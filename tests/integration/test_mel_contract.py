@@ -6,7 +6,8 @@ import pytest
 from espnet2.tts.feats_extract.linear_spectrogram import LinearSpectrogram
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
-from espnet_prodiff.integration.mel_contract import MelContract, MelContractError
+from espnet_prodiff.errors import MelContractError
+from espnet_prodiff.inference.mel_contract import MelContract
 
 CONFIG = {
     "sampling_rate": 22050,

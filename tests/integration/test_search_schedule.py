@@ -8,8 +8,8 @@ import yaml
 
 from espnet_prodiff.bin import search_schedule
 from espnet_prodiff.diffusion.sampling_times import resolve
-from espnet_prodiff.integration.text2speech import Text2Speech
-from espnet_prodiff.integration.wave_generator import WaveGenerator
+from espnet_prodiff.inference.text2speech import Text2Speech
+from espnet_prodiff.inference.wave_generator import WaveGenerator
 from tests.integration.tiny_models import write_model
 
 FS = 22050

@@ -14,13 +14,17 @@ import yaml
 from espnet2.bin.tts_inference import Text2Speech as ESPnetText2Speech
 from tiny_models import write_model
 
-from espnet_prodiff.integration.archive import ArchiveError
-from espnet_prodiff.integration.checkpoint import CheckpointError
-from espnet_prodiff.integration.files import ConfigError
-from espnet_prodiff.integration.inputs import InputError
-from espnet_prodiff.integration.mel_contract import MelContractError
-from espnet_prodiff.integration.text import TextError, TextToIds, prepare_espeak
-from espnet_prodiff.integration.text2speech import Text2Speech
+from espnet_prodiff.common.espeak import prepare_espeak
+from espnet_prodiff.errors import (
+    ArchiveError,
+    CheckpointError,
+    ConfigError,
+    InputError,
+    MelContractError,
+    TextError,
+)
+from espnet_prodiff.inference.text import TextToIds
+from espnet_prodiff.inference.text2speech import Text2Speech
 
 TEXTS = ["hello there.", "hi", "a longer one, with a comma."]
 
@@ -227,7 +231,7 @@ def test_unknown_symbols_are_named_with_their_place(speak, files):
         ({"num_steps": 0}, "num_steps must be between 1 and 4"),
         ({"num_steps": 5}, "num_steps must be between 1 and 4"),
         ({"num_steps": 1.5}, "num_steps"),
-        ({"alpha": 0}, "alpha is 0, expected > 0"),
+        ({"alpha": 0}, "alpha is 0, expected a number > 0"),
         ({"alpha": -1.0}, "alpha"),
         ({"alpha": float("nan")}, "alpha"),
         ({"alpha": "slow"}, "alpha is 'slow', expected a number"),
@@ -360,7 +364,7 @@ def test_vocoder_tags_without_the_package_say_what_to_do():
 
 ESPEAK = """
 import os, sys
-from espnet_prodiff.integration.text import prepare_espeak
+from espnet_prodiff.common.espeak import prepare_espeak
 prepare_espeak("espeak_ng_english_us_vits")
 assert "espeakng_loader" not in sys.modules and "phonemizer" not in sys.modules
 from espnet2.text.phoneme_tokenizer import PhonemeTokenizer

@@ -11,9 +11,9 @@ import torch
 import yaml
 
 from espnet_prodiff.bin import tts_train
-from espnet_prodiff.integration.checkpoint import load_weights
-from espnet_prodiff.integration.files import ConfigError
-from espnet_prodiff.integration.task import DiffusionTTSTask
+from espnet_prodiff.errors import ConfigError
+from espnet_prodiff.fileio.checkpoint import load_weights
+from espnet_prodiff.training.task import DiffusionTTSTask
 from tests.integration.conftest import TEACHER
 from tests.integration.corpus import read_config, train, train_options
 
@@ -180,7 +180,7 @@ def test_unknown_key_is_refused_with_the_choices(corpus, tmp_path):
 def test_a_spawned_child_trains_our_model(corpus, tmp_path):
     # As ESPnet starts one process per GPU.
     options = train_options(corpus, TEACHER, tmp_path / "exp")
-    with tts_train.plain_config(TEACHER) as config:
+    with tts_train.resolved_config(TEACHER) as config:
         options[options.index("--config") + 1] = config
         args = tts_train.get_parser().parse_args([*options, "--max_epoch", "1"])
     for name, value in dict(version="", distributed=False).items():
@@ -217,7 +217,7 @@ def test_two_processes_train_together(corpus, tmp_path):
 
 def test_stock_text2speech_speaks_once_the_task_is_imported(teacher):
     code = (
-        "import espnet_prodiff.integration.task\n"
+        "import espnet_prodiff.training.task\n"
         "from espnet2.bin.tts_inference import Text2Speech\n"
         f"tts = Text2Speech(model_file='{teacher}/valid.loss.best.pth')\n"
         "out = tts('a bed', decode_conf=dict(num_steps=2, seed=0))\n"

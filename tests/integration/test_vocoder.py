@@ -16,10 +16,13 @@ from espnet2.gan_tts.style_melgan import StyleMelGANGenerator
 from espnet2.tts.feats_extract.linear_spectrogram import LinearSpectrogram
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
-from espnet_prodiff.integration.checkpoint import CheckpointError
-from espnet_prodiff.integration.files import ConfigError
-from espnet_prodiff.integration.mel_contract import MelContractError, VocoderError
-from espnet_prodiff.integration.vocoder import build_vocoder
+from espnet_prodiff.errors import (
+    CheckpointError,
+    ConfigError,
+    MelContractError,
+    VocoderError,
+)
+from espnet_prodiff.inference.vocoder import build_vocoder
 
 HOP = 256
 FRAMES = 17

@@ -12,13 +12,15 @@ import yaml
 from espnet2.bin import pack
 
 from espnet_prodiff.bin import distill, evaluate, tts_inference
-from espnet_prodiff.integration.checkpoint import load_weights
-from espnet_prodiff.integration.data_checks import DataError
-from espnet_prodiff.integration.files import ConfigError
-from espnet_prodiff.integration.inputs import InputError
-from espnet_prodiff.integration.mel_contract import VocoderError
-from espnet_prodiff.integration.text import TextError
-from espnet_prodiff.integration.text2speech import Text2Speech
+from espnet_prodiff.errors import (
+    ConfigError,
+    DataError,
+    InputError,
+    TextError,
+    VocoderError,
+)
+from espnet_prodiff.fileio.checkpoint import load_weights
+from espnet_prodiff.inference.text2speech import Text2Speech
 from tests.integration.corpus import FS, HOP, SENTENCES, read_config, train
 from tests.integration.test_diffwave_training import without_durations
 

@@ -17,7 +17,7 @@ import soundfile
 from espnet2.bin import pack
 from tiny_models import write_model
 
-from espnet_prodiff.integration.text2speech import Text2Speech
+from espnet_prodiff.inference.text2speech import Text2Speech
 
 COMMIT = "1234567890abcdef1234567890abcdef12345678"
 STRANGER = """

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import yaml
 
-from espnet_prodiff.integration.task import DiffusionTTSTask
+from espnet_prodiff.training.task import DiffusionTTSTask
 
 LETTERS = ["<blank>", "<unk>", "<space>", *"abcdefghijklmnopqrstuvwxyz'.,", "<sos/eos>"]
 TEXT_SIDE = dict(

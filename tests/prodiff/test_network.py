@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 
-from espnet_prodiff.integration.base_config import read_config
+from espnet_prodiff.fileio.config import read_config
 from espnet_prodiff.prodiff.network import ProDiffNetwork
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.recipe import data_dir
 
 RECIPES = Path(__file__).parents[2] / "egs2_recipe"
@@ -68,7 +69,7 @@ def test_ljspeech_sets(recipe):
     lj_corpus(recipe("ljspeech") / "downloads" / "LJSpeech-1.1")
     result = run("--num_dev", "1", "--num_eval", "2")
     assert result.returncode == 0, result.stderr
-    read = data_dir.read_table
+    read = read_table
     assert list(read(Path("data/tr_no_dev/text"))) == ["LJ001-0000", "LJ001-0001"]
     assert read(Path("data/dev/text")) == {"LJ001-0002": "Mister 2"}
     assert read(Path("data/eval1/wav.scp")) == {
@@ -96,7 +97,7 @@ def test_vctk_sets(recipe):
     vctk_corpus(recipe("vctk") / "downloads" / "VCTK-Corpus-0.92")
     result = run("--num_dev", "1", "--num_eval", "1")
     assert result.returncode == 0, result.stderr
-    read = data_dir.read_table
+    read = read_table
     assert read(Path("data/tr_no_dev/spk2utt")) == {
         "p225": "p225_000 p225_001",
         "p226": "p226_000",
@@ -139,7 +140,7 @@ def test_ljspeech_is_fetched_checked_and_unpacked(recipe, server):
     point_at(address, archive)
     result = run("--num_dev", "1", "--num_eval", "1")
     assert result.returncode == 0, result.stderr
-    assert len(data_dir.read_table(Path("data/tr_no_dev/text"))) == 3
+    assert len(read_table(Path("data/tr_no_dev/text"))) == 3
     again = run("--num_dev", "1", "--num_eval", "1")
     assert again.returncode == 0, again.stderr
 
@@ -155,7 +156,7 @@ def test_vctk_is_fetched_checked_and_unpacked(recipe, server):
     point_at(address, archive)
     result = run("--num_dev", "1", "--num_eval", "1")
     assert result.returncode == 0, result.stderr
-    assert len(data_dir.read_table(Path("data/tr_no_dev/text"))) == 3
+    assert len(read_table(Path("data/tr_no_dev/text"))) == 3
 
 
 def test_a_download_of_other_bytes_is_refused(recipe, server):

@@ -1,7 +1,8 @@
 import pytest
 
+from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.recipe import data_dir
-from espnet_prodiff.recipe.errors import RecipeError
 
 
 def write(directory, **tables):
@@ -27,7 +28,7 @@ def lines(path):
 
 def test_read_table_joins_blanks_and_keeps_empty_values(tmp_path):
     d = write(tmp_path, text=["u1 a  b\tc ", "u2", "u3 ɑː"])
-    table = data_dir.read_table(d / "text")
+    table = read_table(d / "text")
     assert table == {"u1": "a b c", "u2": "", "u3": "ɑː"}
 
 
@@ -43,8 +44,8 @@ def test_read_table_joins_blanks_and_keeps_empty_values(tmp_path):
 def test_read_table_names_file_and_line(tmp_path, content, message):
     if content is not None:
         (tmp_path / "text").write_bytes(content)
-    with pytest.raises(RecipeError, match=f"text.*{message}"):
-        data_dir.read_table(tmp_path / "text")
+    with pytest.raises(UserError, match=f"text.*{message}"):
+        read_table(tmp_path / "text")
 
 
 def test_split_gives_the_first_parts_one_more():
@@ -90,7 +91,7 @@ def test_copy_moves_aside_what_only_the_target_has(tmp_path):
     ],
 )
 def test_check_names_the_utterance(tmp_path, changes, message):
-    with pytest.raises(RecipeError, match=message):
+    with pytest.raises(UserError, match=message):
         data_dir.check(a_set(tmp_path, **changes))
 
 
@@ -114,5 +115,5 @@ def test_fix_keeps_what_every_table_has_and_backs_up(tmp_path):
 
 
 def test_fix_refuses_to_leave_nothing(tmp_path):
-    with pytest.raises(RecipeError, match="no utterance is in all of"):
+    with pytest.raises(UserError, match="no utterance is in all of"):
         data_dir.fix(a_set(tmp_path, text=["other x"]))

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 import yaml
 
-from espnet_prodiff.recipe.data_dir import read_table
+from espnet_prodiff.fileio.tables import read_table
 from tests.recipe.small_recipe import make_recipe, run_recipe
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet_prodiff.recipe.data_dir import read_table
-from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.recipe.format_wav import format_wav, main
 
 SINE = 0.5 * np.sin(np.arange(8000) * 2 * np.pi * 200 / 8000)
@@ -89,14 +89,14 @@ def test_ark_holds_the_samples(tmp_path):
         ),
         (
             lambda d: (d / "x.wav").write_bytes(b"RIFFjunk") and d / "x.wav",
-            "unreadable",
+            "cannot be read",
         ),
         (lambda d: "false |", "ended with 1"),
     ],
 )
 def test_bad_audio_names_the_utterance(tmp_path, make, message):
     table = scp(tmp_path, f"the_utt {make(tmp_path)}")
-    with pytest.raises(RecipeError, match=f"(?s)utterance the_utt.*{message}"):
+    with pytest.raises(UserError, match=f"(?s)utterance the_utt.*{message}"):
         format_wav(table, None, tmp_path / "out", "wav", 8000)
 
 
@@ -111,7 +111,7 @@ def test_bad_audio_names_the_utterance(tmp_path, make, message):
 def test_bad_segments_name_the_utterance(tmp_path, line, message):
     table = scp(tmp_path, f"rec {wav(tmp_path)}")
     (tmp_path / "segments").write_text(f"{line}\n")
-    with pytest.raises(RecipeError, match=f"utterance u1.*{message}"):
+    with pytest.raises(UserError, match=f"utterance u1.*{message}"):
         format_wav(table, tmp_path / "segments", tmp_path / "out", "wav", 8000)
 
 

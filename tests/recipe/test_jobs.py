@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet_prodiff.recipe.errors import RecipeError
+from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe.jobs import Job, Progress, run_jobs, run_shown
 from espnet_prodiff.recipe.training_log import TrainingProgress, read_epochs
 
@@ -43,7 +43,7 @@ def test_a_failed_job_ends_the_others_and_shows_its_log(tmp_path):
         Job(python(bad), tmp_path / "bad.log"),
     ]
     began = time.monotonic()
-    with pytest.raises(RecipeError) as e:
+    with pytest.raises(UserError) as e:
         run_jobs(jobs, None, single=True)
     assert time.monotonic() - began < 15
     assert "  | l1\n  | what went wrong\n  log: " in str(e.value)
@@ -55,10 +55,10 @@ def test_our_own_error_is_shown_without_its_traceback(tmp_path):
     code = (
         "import sys\n"
         "print('Traceback (most recent call last):\\n  File x')\n"
-        "print('espnet_prodiff.integration.files.ConfigError: tts is odd\\nmend it')\n"
+        "print('espnet_prodiff.fileio.yaml_files.ConfigError: tts is odd\\nmend it')\n"
         "sys.exit(1)"
     )
-    with pytest.raises(RecipeError) as e:
+    with pytest.raises(UserError) as e:
         run_jobs([Job(python(code), tmp_path / "x.log")], None, single=True)
     assert "its log says:\n  | tts is odd\n  | mend it\n" in str(e.value)
     assert "Traceback" not in str(e.value)
@@ -69,10 +69,10 @@ def test_the_log_of_this_run_is_shown_not_an_old_one(tmp_path):
     inner.write_text("old trouble\n")
     os.utime(inner, (1, 1))
     job = Job(python("import sys; sys.exit('new trouble')"), tmp_path / "l", inner)
-    with pytest.raises(RecipeError, match="new trouble"):
+    with pytest.raises(UserError, match="new trouble"):
         run_jobs([job], None, single=True)
     code = f"open({str(inner)!r}, 'w').write('inner trouble\\n'); raise SystemExit(3)"
-    with pytest.raises(RecipeError, match="(?s)status 3.*inner trouble.*train.log"):
+    with pytest.raises(UserError, match="(?s)status 3.*inner trouble.*train.log"):
         run_jobs([Job(python(code), tmp_path / "l", inner)], None, single=True)
 
 
@@ -85,7 +85,7 @@ def test_parallel_jobs_get_one_thread_each(tmp_path, monkeypatch):
 
 
 def test_a_short_command_that_fails_is_named():
-    with pytest.raises(RecipeError, match="failed with status 5"):
+    with pytest.raises(UserError, match="failed with status 5"):
         run_shown(python("raise SystemExit(5)"))
 
 

@@ -1,7 +1,7 @@
 import pytest
 
+from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe.command_line import help_text, parse
-from espnet_prodiff.recipe.errors import RecipeError
 from espnet_prodiff.recipe.naming import (
     at_steps,
     bpe_model,
@@ -91,7 +91,7 @@ def test_last_value_counts_and_dashes_are_underscores():
     ],
 )
 def test_a_bad_option_is_named(words, message):
-    with pytest.raises(RecipeError) as e:
+    with pytest.raises(UserError) as e:
         parse([*SETS, *words])
     assert message in str(e.value)
 

@@ -1,9 +1,11 @@
 import pytest
 import yaml
 
-from espnet_prodiff.recipe import data_dir, plugin_steps, stages_decode, stages_train
+from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio.atomic import write_text
+from espnet_prodiff.fileio.tables import read_table, write_table
+from espnet_prodiff.recipe import plugin_steps, stages_decode, stages_train
 from espnet_prodiff.recipe.command_line import parse
-from espnet_prodiff.recipe.errors import RecipeError
 from espnet_prodiff.recipe.naming import resolve
 
 SETS = ["--train_set", "tr", "--valid_set", "dev", "--test_sets", "eval1"]
@@ -21,8 +23,8 @@ def recipe(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("tr", "dev", "eval1"):
         text = {f"{name}1": "a", f"{name}2": "b"}
-        data_dir.write_table(tmp_path / "dump/raw" / name / "text", text)
-    data_dir.write_text(
+        write_table(tmp_path / "dump/raw" / name / "text", text)
+    write_text(
         tmp_path / "exp/t/config.yaml", yaml.dump({"tts_conf": {"diffusion_steps": 4}})
     )
     commands = []
@@ -37,7 +39,7 @@ def value(command, option):
 def write_durations(directory, *names):
     for name in names:
         lines = {f"{name}1": "1 2", f"{name}2": "3 4"}
-        data_dir.write_table(directory / name / "durations", lines)
+        write_table(directory / name / "durations", lines)
 
 
 def test_durations_are_learned_once(recipe, tmp_path):
@@ -54,7 +56,7 @@ def test_durations_are_learned_once(recipe, tmp_path):
     write_durations(tmp_path / "dump/durations", "tr", "dev", "eval1")
     plugin_steps.learn_durations(o)
     assert len(recipe) == 1
-    data_dir.write_table(tmp_path / "dump/raw/eval1/text", {"eval1": "x", "new": "y"})
+    write_table(tmp_path / "dump/raw/eval1/text", {"eval1": "x", "new": "y"})
     plugin_steps.learn_durations(o)
     assert len(recipe) == 2
 
@@ -63,9 +65,9 @@ def test_given_durations_have_to_be_complete(recipe, tmp_path):
     o = options("--durations", "given", "--teacher_dumpdir", "mfa")
     write_durations(tmp_path / "mfa", "tr", "dev")
     plugin_steps.learn_durations(o)  # test sets need none
-    data_dir.write_table(tmp_path / "mfa/dev/durations", {"dev1": "1 2"})
+    write_table(tmp_path / "mfa/dev/durations", {"dev1": "1 2"})
     message = r"mfa/<set>/durations lacks 1 utterances, first dev/dev2.*learned"
-    with pytest.raises(RecipeError, match=message):
+    with pytest.raises(UserError, match=message):
         plugin_steps.learn_durations(o)
     plugin_steps.learn_durations(options())
     assert recipe == []
@@ -128,25 +130,25 @@ def test_the_evaluation_is_told_of_every_system(recipe):
 def test_decoding_jobs_are_joined_sorted(tmp_path):
     parts = [tmp_path / "log" / f"output.{n}" for n in (1, 2)]
     for part, utterances in zip(parts, (["c", "a"], ["b"]), strict=True):
-        write = data_dir.write_table
+        write = write_table
         write(part / "norm" / "feats.scp", {u: f"{part}/{u}.npy" for u in utterances})
         write(part / "durations" / "durations", {u: "1 2" for u in utterances})
         write(part / "speed" / "speed", {u: "1 2 3" for u in utterances})
         for u in utterances:
-            data_dir.write_text(part / "wav" / f"{u}.wav", u)
+            write_text(part / "wav" / f"{u}.wav", u)
     stages_decode.merge(tmp_path, parts)
-    assert list(data_dir.read_table(tmp_path / "norm/feats.scp")) == ["a", "b", "c"]
-    assert data_dir.read_table(tmp_path / "wav/wav.scp") == {
+    assert list(read_table(tmp_path / "norm/feats.scp")) == ["a", "b", "c"]
+    assert read_table(tmp_path / "wav/wav.scp") == {
         u: f"{tmp_path}/wav/{u}.wav" for u in "abc"
     }
     assert (tmp_path / "wav/b.wav").read_text() == "b"
-    assert list(data_dir.read_table(tmp_path / "durations")) == ["a", "b", "c"]
+    assert list(read_table(tmp_path / "durations")) == ["a", "b", "c"]
     assert (parts[0] / "speed/speed").exists()
     assert not (parts[0] / "wav").exists()
 
 
 def test_what_cannot_be_done_is_refused(recipe):
-    with pytest.raises(RecipeError, match="exp/t/valid.loss.best.pth does not exist"):
+    with pytest.raises(UserError, match="exp/t/valid.loss.best.pth does not exist"):
         stages_decode.decode(options())
-    with pytest.raises(RecipeError, match="--num_nodes is 2.*set ESPNET_ROOT"):
+    with pytest.raises(UserError, match="--num_nodes is 2.*set ESPNET_ROOT"):
         stages_train.train(options("--num_nodes", "2"))

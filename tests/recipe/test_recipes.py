@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet_prodiff.integration.base_config import read_config
+from espnet_prodiff.fileio.config import read_config
 from espnet_prodiff.recipe.command_line import parse
 from espnet_prodiff.recipe.naming import resolve
 

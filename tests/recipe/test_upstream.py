@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe import upstream
 from espnet_prodiff.recipe.command_line import parse
-from espnet_prodiff.recipe.errors import RecipeError
 from espnet_prodiff.recipe.naming import resolve
 from tests.recipe.compare_trees import compare, names
 from tests.recipe.small_recipe import make_recipe, run_recipe
@@ -47,9 +47,9 @@ def test_links_are_made_and_renewed(checkout):
     assert Path("utils").resolve() == checkout / "egs2/TEMPLATE/asr1/utils"
     Path("steps").unlink()
     Path("steps").write_text("mine")
-    with pytest.raises(RecipeError, match="steps is in the way"):
+    with pytest.raises(UserError, match="steps is in the way"):
         upstream.link(checkout)
-    with pytest.raises(RecipeError, match="expected an ESPnet checkout"):
+    with pytest.raises(UserError, match="expected an ESPnet checkout"):
         upstream.link(checkout / "egs2")
 
 

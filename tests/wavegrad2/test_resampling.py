@@ -2,11 +2,8 @@ import pytest
 import torch
 from espnet.nets.pytorch_backend.fastspeech.length_regulator import LengthRegulator
 
-from espnet_prodiff.wavegrad2.resampling import (
-    MIN_RANGE,
-    Resampling,
-    gaussian_upsampling,
-)
+from espnet_prodiff.wavegrad2.duration_predictor import MIN_RANGE, Predictors
+from espnet_prodiff.wavegrad2.upsampling import gaussian_upsampling
 
 DURATIONS = torch.tensor([[3, 1, 0, 7, 2, 5], [2, 0, 4, 0, 0, 0]])
 LENGTHS = torch.tensor([6, 3])
@@ -167,7 +164,7 @@ def test_far_outside_an_utterance_the_values_are_finite():
 
 def make_resampling():
     torch.manual_seed(0)
-    return Resampling(4, predictor_channels=6)
+    return Predictors(4, predictor_channels=6)
 
 
 def test_predictors_in_a_batch_equal_single():
@@ -221,7 +218,7 @@ def test_every_parameter_gets_a_gradient():
 
 def test_odd_channels_are_refused():
     with pytest.raises(ValueError, match="positive even number .*not 5"):
-        Resampling(4, predictor_channels=5)
+        Predictors(4, predictor_channels=5)
 
 
 def test_half_precision():

@@ -4,8 +4,8 @@ from espnet.nets.pytorch_backend.tacotron2.decoder import ZoneOutCell
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from espnet_prodiff.wavegrad2.text_side import (
-    TextSide,
+from espnet_prodiff.wavegrad2.encoder import (
+    TextEncoder,
     ZoneOutBiLSTM,
     reverse_utterances,
 )
@@ -16,7 +16,7 @@ LENGTHS = torch.tensor([7, 3, 1])
 
 def make_text_side(**options):
     torch.manual_seed(0)
-    return TextSide(IDIM, **{"embed_dim": 6, "encoder_channels": 8, **options})
+    return TextEncoder(IDIM, **{"embed_dim": 6, "encoder_channels": 8, **options})
 
 
 def make_tokens(lengths=LENGTHS, padding=0):
@@ -119,7 +119,7 @@ def test_one_speaker_and_one_language_need_no_ids():
 @pytest.mark.parametrize(
     "option, message",
     [
-        (dict(spk_embed_integration_type="sum"), "one of add, concat, not 'sum'"),
+        (dict(spk_embed_integration_type="sum"), "one of add, concat, but it is 'sum'"),
         (dict(encoder_channels=7), "positive even number .*not 7"),
         (dict(zoneout=1.5), "probability from 0 to 1, not 1.5"),
     ],

@@ -1,0 +1,1 @@
+"""The contract of a model, and what several models are built from."""

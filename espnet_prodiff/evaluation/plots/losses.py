@@ -1,0 +1,77 @@
+"""Loss curves from what ESPnet's trainer keeps in ``checkpoint.pth``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.ticker import MaxNLocator
+
+from espnet_prodiff.errors import CheckpointError
+from espnet_prodiff.fileio.checkpoint import load_weights
+from espnet_prodiff.fileio.figures import new_figure, save_figure
+
+
+def read_stats(exp_dir: str | Path) -> dict[int, dict[str, dict[str, Any]]]:
+    """Read what ESPnet's trainer noted of every epoch, without running code.
+
+    Args:
+        exp_dir: A training's directory with ``checkpoint.pth``.
+
+    Returns:
+        By epoch, for "train" and "valid", ``loss``, ``time`` and whatever else.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointError: It is no trainer's state.
+    """
+    path = Path(exp_dir) / "checkpoint.pth"
+    try:
+        return load_weights(path)["reporter"]["stats"]
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is no state of ESPnet's trainer") from error
+
+
+def read_losses(exp_dir: str | Path) -> dict[str, dict[int, float]]:
+    """Read the loss of every epoch.
+
+    Args:
+        exp_dir: See ``read_stats``.
+
+    Returns:
+        For "train" and "valid" the loss by epoch.
+
+    Raises:
+        FileNotFoundError, CheckpointError: See ``read_stats``.
+    """
+    losses: dict[str, dict[int, float]] = {"train": {}, "valid": {}}
+    for epoch, parts in read_stats(exp_dir).items():
+        for name, curve in losses.items():
+            if "loss" in parts.get(name, {}):
+                curve[epoch] = float(parts[name]["loss"])
+    return losses
+
+
+def plot_losses(
+    trainings: Mapping[str, Mapping[str, Mapping[int, float]]], path: str | Path
+) -> Path:
+    """Draw training and validation loss over epochs, a panel for each training.
+
+    Args:
+        trainings: What ``read_losses`` returned, by the training's name. Losses of a
+            teacher and a student have different targets: they are not drawn together.
+        path: Where to save the PNG.
+    """
+    figure = new_figure(max(6.0, 4.6 * len(trainings)), 3.6)
+    row = figure.subplots(1, len(trainings), squeeze=False)[0]
+    for axes, (name, losses) in zip(row, trainings.items(), strict=True):
+        for part, curve in losses.items():
+            epochs = sorted(curve)
+            values = [curve[epoch] for epoch in epochs]
+            axes.plot(epochs, values, ".-", label=part)
+        axes.set_title(name, fontsize="medium")
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    row[0].set_ylabel("loss")
+    return save_figure(figure, path)

@@ -1,0 +1,1 @@
+"""Files: tables, audio, yaml, checkpoints, and one atomic write."""

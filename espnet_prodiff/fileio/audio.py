@@ -1,0 +1,137 @@
+"""Recordings: read with clear errors, written atomically."""
+
+import io
+import re
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+
+from espnet_prodiff.errors import DataError
+from espnet_prodiff.fileio.atomic import atomic_path
+
+ARCHIVE = re.compile(r".*\.ark:\d+")
+
+
+class Recording(NamedTuple):
+    """A mono recording.
+
+    Attributes:
+        samples: In [-1, 1], float64, (T_wav,).
+        fs: Sampling rate in Hz.
+        subtype: The file's sample format as soundfile names it; empty for an archive.
+    """
+
+    samples: np.ndarray
+    fs: int
+    subtype: str
+
+
+def read_recording(
+    source: str | Path, utt: str, fs: int | None = None, commands: bool = False
+) -> Recording:
+    """Read one mono recording.
+
+    Args:
+        source: A sound file, or ``file.ark:offset`` as in ESPnet's wav.ark and
+            flac.ark.
+        utt: The utterance, for the error message.
+        fs: The expected sampling rate in Hz; None accepts any.
+        commands: Whether ``source`` may be a command that ends in ``|``, whose output
+            is the sound file. It is run.
+
+    Raises:
+        DataError: It is missing, unreadable, not mono or of another sampling rate.
+    """
+    source = str(source)
+    where = f"utterance {utt} ({source})"
+    try:
+        if ARCHIVE.fullmatch(source):
+            samples, rate, subtype = *_read_archive(source), ""
+        else:
+            with soundfile.SoundFile(_open(source, where, commands)) as file:
+                samples, rate, subtype = file.read(), file.samplerate, file.subtype
+    except DataError:
+        raise
+    except (soundfile.SoundFileError, OSError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"{where} cannot be read ({error}), expected a sound file: replace it, or "
+            "take the utterance out of the data directory"
+        ) from error
+    if samples.ndim > 1:
+        raise DataError(
+            f"{where} has {samples.shape[1]} channels, expected 1 (mono): make it "
+            "one channel"
+        )
+    if fs is not None and rate != fs:
+        raise DataError(
+            f"{where} has {rate} Hz, expected {fs} Hz: resample it (stage 2 does, with "
+            f"--fs {fs})"
+        )
+    return Recording(samples, rate, subtype)
+
+
+def read_audio(source: str | Path, utt: str, fs: int | None = None) -> np.ndarray:
+    """Read the samples of one mono recording, in [-1, 1], float64 (T_wav,).
+
+    Args:
+        source: See `read_recording`.
+        utt: The utterance, for the error message.
+        fs: The expected sampling rate in Hz; None accepts any.
+
+    Raises:
+        DataError: See `read_recording` and `check_samples`.
+    """
+    samples = read_recording(source, utt, fs).samples
+    check_samples(samples, f"utterance {utt} ({source})")
+    return samples
+
+
+def check_samples(samples: np.ndarray, where: str) -> None:
+    """Refuse audio that cannot be trained on.
+
+    Args:
+        samples: (T_wav,).
+        where: Its utterance and file, for the error message.
+
+    Raises:
+        DataError: No samples, NaN or infinite samples.
+    """
+    if not len(samples):
+        raise DataError(f"{where}: found 0 samples, expected speech (it is empty)")
+    bad = np.flatnonzero(~np.isfinite(samples))
+    if len(bad):
+        raise DataError(
+            f"{where}: found {len(bad)} NaN or infinite samples (first at {bad[0]}), "
+            "expected finite ones"
+        )
+
+
+def write_audio(path: str | Path, wav: np.ndarray, fs: int) -> None:
+    """Write a 16-bit WAV file. Samples beyond [-1, 1] are clipped."""
+    with atomic_path(path) as temporary:
+        soundfile.write(temporary, wav, fs, "PCM_16", format="WAV")
+
+
+def _open(source: str, where: str, commands: bool) -> io.BytesIO | str:
+    if source.endswith("|"):
+        if not commands:
+            raise DataError(f"{where} is a command: run stage 2 first")
+        result = subprocess.run(source[:-1], shell=True, stdout=subprocess.PIPE)
+        if result.returncode:
+            raise DataError(f"{where}: the command ended with {result.returncode}")
+        return io.BytesIO(result.stdout)
+    if not Path(source).is_file():
+        raise DataError(f"{where} does not exist: no such file, expected audio")
+    return source
+
+
+def _read_archive(source: str) -> tuple[np.ndarray, int]:
+    import kaldiio
+
+    fs, samples = kaldiio.load_mat(source)
+    if np.issubdtype(samples.dtype, np.integer):
+        samples = samples / -float(np.iinfo(samples.dtype).min)
+    return samples, fs

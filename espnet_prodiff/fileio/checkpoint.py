@@ -1,0 +1,244 @@
+"""Read and write checkpoints: reading never runs code, a kill never leaves half a file.
+
+ESPnet 202511 reads with ``weights_only=False`` (a crafted file runs code), loads with
+``strict=False`` (foreign keys are ignored, missing ones stay random) and writes with
+``torch.save`` straight to the final name (a kill leaves half a file).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from espnet_prodiff.errors import CheckpointError
+from espnet_prodiff.fileio.atomic import atomic_path
+
+PathLike = str | os.PathLike
+
+
+# What ESPnet's and ParallelWaveGAN's checkpoints hold besides tensors and plain
+# Python values: reporter times and numpy scalars. Each builds a value, none runs code.
+# The second name is what numpy 1 wrote.
+_scalar = np._core.multiarray.scalar
+SAFE_GLOBALS: list[Any] = [
+    datetime.timedelta,
+    np.dtype,
+    _scalar,
+    (_scalar, "numpy.core.multiarray.scalar"),
+    *(
+        type(np.dtype(kind))
+        for kind in ("b1", "i1", "i2", "i4", "i8", "u1", "f2", "f4", "f8")
+    ),
+]
+
+
+def load_weights(path: PathLike) -> dict[str, Any]:
+    """Load a checkpoint onto the CPU without running anything that is in it.
+
+    Args:
+        path: A file written by ``torch.save``: model weights (``Nepoch.pth``,
+            ``*.ave.pth``), ESPnet's ``checkpoint.pth`` or a ParallelWaveGAN ``.pkl``.
+
+    Returns:
+        The dictionary in the file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointError: The file is cut off, is no checkpoint, holds code, or holds
+            something that is not a dictionary.
+    """
+    path = Path(path)
+    if not path.is_file():
+        what = "is a directory" if path.is_dir() else "does not exist"
+        raise FileNotFoundError(f"checkpoint {path} {what}: expected a .pth file")
+    return _load(path, torch.load)
+
+
+def _load(path: Path, torch_load: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        with torch.serialization.safe_globals(SAFE_GLOBALS):
+            states = torch_load(path, map_location="cpu", weights_only=True)
+    except PermissionError:
+        raise
+    except Exception as error:  # arbitrary bytes trip the unpickler in any way
+        raise CheckpointError(_explain(path, error)) from error
+    if not isinstance(states, dict):
+        raise CheckpointError(
+            f"checkpoint {path} holds a {type(states).__name__}, expected a dictionary "
+            "of weights: pass the model file that the training wrote (*.pth)"
+        )
+    return states
+
+
+def _explain(path: Path, error: Exception) -> str:
+    size = path.stat().st_size
+    text = str(error)
+    wanted = re.search(r"(?i)unsupported (?:class|global:?(?: GLOBAL)?) (\S+)", text)
+    foreign = "unrecognized function" in text or "Unsupported operand" in text
+    if wanted or foreign and _starts_as_pickle(path):
+        name = f" ({wanted.group(1)})" if wanted else ""
+        return (
+            f"checkpoint {path} was refused: it holds Python objects besides "
+            f"weights{name}, and loading them could run code. If you trust its source, "
+            "re-save its weights alone where it was made: "
+            "torch.save(model.state_dict(), path)"
+        )
+    if size == 0:
+        what = "is empty"
+    elif _starts_as_zip(path):
+        what = f"is cut off or damaged ({size} bytes)"
+    else:
+        what = f"is not a checkpoint ({size} bytes that torch.load cannot read)"
+    return (
+        f"checkpoint {path} {what}: copy or download it again, or use another epoch's "
+        "file of the same experiment"
+    )
+
+
+def _starts_as_zip(path: Path) -> bool:
+    with path.open("rb") as f:
+        return f.read(2) == b"PK"
+
+
+def _starts_as_pickle(path: Path) -> bool:
+    with path.open("rb") as f:
+        return f.read(1) == b"\x80" or _starts_as_zip(path)
+
+
+def load_model_weights(model: torch.nn.Module, path: PathLike) -> None:
+    """Load a model file into a model of exactly that shape.
+
+    Args:
+        model: The model, already built from the same config.
+        path: Weights alone, ESPnet's ``checkpoint.pth`` or a DeepSpeed checkpoint.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointError: As in `load_weights` and `fit_weights`.
+    """
+    states = load_weights(path)
+    for key in ("module", "model"):  # DeepSpeed; ESPnet's checkpoint.pth
+        if isinstance(states.get(key), dict):
+            states = states[key]
+    fit_weights(model, states, path)
+
+
+def fit_weights(model: torch.nn.Module, states: dict[str, Any], path: PathLike) -> None:
+    """Put weights that were already read into a model of exactly that shape.
+
+    Args:
+        model: The model.
+        states: Tensors by parameter name.
+        path: The file they came from, for the message.
+
+    Raises:
+        CheckpointError: Keys are missing, unknown or of another shape, some value is
+            no tensor, or a weight is not finite.
+    """
+    not_tensors = [k for k, v in states.items() if not isinstance(v, torch.Tensor)]
+    if not_tensors:
+        raise CheckpointError(
+            f"checkpoint {path} does not hold weights alone ({_some(not_tensors)}): "
+            "pass a model file such as valid.loss.best.pth"
+        )
+    broken = [
+        k for k, v in states.items() if v.is_floating_point() and not v.isfinite().all()
+    ]
+    if broken:
+        raise CheckpointError(
+            f"checkpoint {path} holds NaN or infinite weights in {_some(broken)}: the "
+            "training diverged; use an earlier epoch's file or a lower learning rate"
+        )
+    problems = []
+    try:
+        found = model.load_state_dict(states, strict=False)
+    except ValueError as error:  # the model knows what it was given
+        raise CheckpointError(f"checkpoint {path}: {error}") from error
+    except RuntimeError as error:
+        sizes = re.findall(
+            r"size mismatch for (\S+):.*?Size\((.*?)\).*?Size\((.*?)\)", str(error)
+        )
+        problems = [f"{k} is {a} in the file, {b} in the model" for k, a, b in sizes]
+        problems = [_some(problems)] if problems else [str(error)]
+    else:
+        if found.missing_keys:
+            problems.append(f"missing in the file: {_some(found.missing_keys)}")
+        if found.unexpected_keys:
+            problems.append(f"unknown to the model: {_some(found.unexpected_keys)}")
+    if problems:
+        raise CheckpointError(
+            f"checkpoint {path} does not fit the model that its config describes; "
+            + "; ".join(problems)
+            + ". Use the config that lies beside the checkpoint"
+        )
+
+
+def _some(names: list[str], limit: int = 4) -> str:
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+@contextlib.contextmanager
+def atomic_torch_save() -> Iterator[None]:
+    """Make every ``torch.save`` to a path atomic inside the block.
+
+    ESPnet's trainer calls ``torch.save`` with the final name of ``checkpoint.pth`` and
+    ``Nepoch.pth``; this is the seam that needs no copy of its training loop.
+    """
+    plain = torch.save
+
+    def save(obj: Any, f: Any, *args: Any, **kwargs: Any) -> None:
+        if isinstance(f, str | os.PathLike):
+            with atomic_path(f) as temporary:
+                plain(obj, temporary, *args, **kwargs)
+        else:
+            plain(obj, f, *args, **kwargs)
+
+    torch.save = save
+    try:
+        yield
+    finally:
+        torch.save = plain
+
+
+@contextlib.contextmanager
+def safe_torch_load() -> Iterator[None]:
+    """Make every ``torch.load`` of a path inside the block read like `load_weights`.
+
+    ESPnet resumes, initialises and averages with ``weights_only=False``. Inside the
+    block these calls refuse code, and a damaged file is named. Tensors arrive on the
+    CPU; ``load_state_dict`` moves them.
+    """
+    plain = torch.load
+
+    def load(f: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(f, str | os.PathLike):
+            if not Path(f).is_file():
+                raise FileNotFoundError(f"checkpoint {f} does not exist")
+            return _load(Path(f), plain)
+        with torch.serialization.safe_globals(SAFE_GLOBALS):
+            return plain(f, *args, **{**kwargs, "weights_only": True})
+
+    torch.load = load
+    try:
+        yield
+    finally:
+        torch.load = plain
+
+
+def file_sha256(path: PathLike) -> str:
+    """Return the SHA-256 of a file's bytes in hexadecimal."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as f:
+        while block := f.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,75 @@
+"""``base:`` in a training config: students and debug variants as differences."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from espnet_prodiff.errors import ConfigError
+from espnet_prodiff.fileio.yaml_files import read_yaml
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """Read a training config with everything that it takes over from its base.
+
+    ``base: other.yaml`` names a config relative to the file itself. Mappings such as
+    tts_conf are merged key by key, unless what they configure is another than in the
+    base (another ``scheduler``, say); every other value replaces that of the base.
+
+    Raises:
+        FileNotFoundError: If the file or a base does not exist.
+        ConfigError: If a file is not a YAML mapping or the bases form a circle.
+    """
+    chain: list[Path] = []
+    configs = []
+    current: Path | None = Path(path)
+    while current is not None:
+        if current.resolve() in chain:
+            raise ConfigError(f"the base of {current} leads back to itself")
+        chain.append(current.resolve())
+        config = read_yaml(current, "training config")
+        base = config.pop("base", None)
+        configs.append(config)
+        current = None if base is None else current.parent / base
+    merged: dict[str, Any] = {}
+    for config in reversed(configs):
+        merged = merge_configs(merged, config)
+    return merged
+
+
+def merge_configs(base: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with the differences that ``config`` states, see ``read_config``."""
+    merged = dict(base)
+    for key, value in config.items():
+        owner = key.removesuffix("_conf")
+        same_owner = config.get(owner, base.get(owner)) == base.get(owner)
+        if isinstance(value, dict) and isinstance(base.get(key), dict) and same_owner:
+            value = base[key] | value
+        merged[key] = value
+    return merged
+
+
+@contextlib.contextmanager
+def resolved_config(path: str | None) -> Iterator[str | None]:
+    """A file without ``base`` that says the same as ``path``, for ESPnet's parser."""
+    if path is None:
+        yield None
+        return
+    config = read_config(path)
+    if "phases" in config:
+        raise ConfigError(
+            f"{path} has phases, which only espnet_prodiff.bin.distill runs; each of "
+            "them can be run alone with the phase.yaml in its experiment directory"
+        )
+    config.pop("distill_from", None)  # of bin.distill; here the teacher is given
+    # What bin.distill tells from the teacher's options is here one with the others.
+    student = config.pop("student", None) or {}
+    if student:
+        config["tts_conf"] = (config.get("tts_conf") or {}) | student
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+        yaml.safe_dump(config, file, sort_keys=False)
+        file.flush()
+        yield file.name

@@ -1,0 +1,1 @@
+"""From a trained model to speech: texts, vocoders, packed models, decoding."""

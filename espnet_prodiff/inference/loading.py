@@ -1,0 +1,96 @@
+"""Build an acoustic model from its files: plain yaml, weights only, keys that fit."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from espnet2.tts.espnet_model import ESPnetTTSModel
+
+from espnet_prodiff.errors import ConfigError
+from espnet_prodiff.fileio.yaml_files import read_yaml, write_yaml
+from espnet_prodiff.training.task import DiffusionTTSTask
+
+STATISTICS = ("normalize_conf", "pitch_normalize_conf", "energy_normalize_conf")
+
+
+def load_acoustic_model(
+    train_config: str | Path | None,
+    model_file: str | Path | None,
+    device: str = "cpu",
+) -> tuple[ESPnetTTSModel, argparse.Namespace]:
+    """Load any TTS model of ESPnet, ours included.
+
+    Args:
+        train_config: The config.yaml of its training; by default the one beside
+            ``model_file``.
+        model_file: Its weights.
+        device: Where it will run.
+
+    Returns:
+        The model in evaluation mode and its training options.
+
+    Raises:
+        FileNotFoundError: A file does not exist.
+        ConfigError: The config is no training config.
+        CheckpointError: The weights are damaged, hold code or do not fit.
+    """
+    if model_file is None:
+        raise FileNotFoundError("no model_file was given: expected a trained *.pth")
+    if not Path(model_file).is_file():
+        raise FileNotFoundError(
+            f"model file {model_file} does not exist: train it first (stage 7)"
+        )
+    config = Path(train_config or Path(model_file).parent / "config.yaml")
+    options = read_yaml(config, "training config")
+    needed = ("tts", "tts_conf", "token_list", "feats_extract", "normalize")
+    missing = [key for key in needed if key not in options]
+    if not options.get("token_list"):
+        missing = ["token_list"]
+    if missing:
+        raise ConfigError(
+            f"training config {config} lacks {', '.join(missing)}: pass the "
+            "config.yaml that the training wrote, not the one it was given"
+        )
+    moved = _find_statistics(options, config)
+    if not moved:
+        model, args = DiffusionTTSTask.build_model_from_file(config, model_file, device)
+        return model.eval(), args
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "config.yaml"
+        write_yaml(found, options)
+        model, args = DiffusionTTSTask.build_model_from_file(found, model_file, device)
+    return model.eval(), args
+
+
+def _find_statistics(options: dict[str, Any], config: Path) -> bool:
+    """Find statistics whose paths start at the directory of the training.
+
+    So a vocoder can be used from another recipe's directory.
+
+    Returns:
+        Whether ``options`` have changed.
+
+    Raises:
+        FileNotFoundError: A file of statistics is neither there nor here.
+    """
+    moved = False
+    for key in STATISTICS:
+        conf = options.get(key) or {}
+        stats = conf.get("stats_file")
+        used = options.get(key.removesuffix("_conf")) is not None
+        if stats is None or not used or Path(stats).is_file():
+            continue
+        places = (folder / stats for folder in config.resolve().parents)
+        found = next((place for place in places if place.is_file()), None)
+        if found is None:
+            raise FileNotFoundError(
+                f"training config {config} names the statistics {stats} ({key}), which "
+                "exist neither here nor in a directory above the config: run from the "
+                "directory that it was trained in, or pack the model (stage 10)"
+            )
+        conf["stats_file"] = str(found)
+        moved = True
+    return moved

@@ -1,0 +1,84 @@
+"""Text to token ids, with every symbol that the model does not know named."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+
+from espnet_prodiff.errors import TextError, UserError
+
+UNKNOWN_SYMBOLS = ("error", "skip")
+
+
+class TextToIds:
+    """ESPnet's cleaner, g2p and token table, but unknown symbols do not pass unseen.
+
+    ESPnet maps what is not in the token list to ``<unk>``, a token that training has
+    hardly ever heard: the words come out garbled and nothing tells.
+    """
+
+    def __init__(self, preprocess: Any, unknown_symbols: str = "error") -> None:
+        """Keep ESPnet's preprocessor.
+
+        Args:
+            preprocess: A ``CommonPreprocessor`` of a TTS task, or None where the
+                model takes token ids.
+            unknown_symbols: "error" refuses the text; "skip" leaves the symbols out
+                with a warning.
+
+        Raises:
+            UserError: ``unknown_symbols`` is neither.
+        """
+        if unknown_symbols not in UNKNOWN_SYMBOLS:
+            raise UserError(
+                f"unknown_symbols is {unknown_symbols!r}, expected one of "
+                f"{', '.join(UNKNOWN_SYMBOLS)}"
+            )
+        self.preprocess = preprocess
+        self.unknown_symbols = unknown_symbols
+
+    def __call__(self, text: str) -> np.ndarray:
+        """Turn a text into token ids ``(T_text,)``, int64.
+
+        Raises:
+            TextError: The text is empty, or holds unknown symbols.
+        """
+        if self.preprocess is None:
+            raise TextError(
+                "this model was trained on token ids (use_preprocessor: false): pass "
+                "ids, not a string"
+            )
+        if not text.strip():
+            raise TextError("the text is empty: expected something to say")
+        cleaned = self.preprocess.text_cleaner(text)
+        tokens = list(self.preprocess.tokenizer.text2tokens(cleaned))
+        table = self.preprocess.token_id_converter.token2id
+        unknown = [(i, token) for i, token in enumerate(tokens) if token not in table]
+        if unknown:
+            message = _name_unknown(text, tokens, unknown)
+            if self.unknown_symbols == "error":
+                raise TextError(
+                    f"{message}. The model was not trained on them: rewrite the text, "
+                    "or leave them out with unknown_symbols=skip"
+                )
+            logging.warning("%s; left out", message)
+            tokens = [token for token in tokens if token in table]
+        if not tokens:
+            raise TextError(f"nothing to say is left of the text {text!r}")
+        return np.array([table[token] for token in tokens], dtype=np.int64)
+
+
+def _name_unknown(text: str, tokens: list[str], unknown: list[tuple[int, str]]) -> str:
+    named = []
+    for i, token in unknown[:8]:
+        place = f"token {i + 1} of {len(tokens)}"
+        if text.count(token) == 1:
+            place += f", character {text.index(token) + 1}"
+        else:
+            around = " ".join(tokens[max(0, i - 2) : i + 3])
+            place += f", in {around!r}"
+        named.append(f"{token!r} ({place})")
+    more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
+    return f"unknown symbols in the text {text!r}: {', '.join(named)}{more}"

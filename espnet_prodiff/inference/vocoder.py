@@ -1,0 +1,118 @@
+"""Vocoders: mel -> wave objects behind ``--vocoder_file``.
+
+A vocoder is a callable from denormalised log-mels ``(T_feats, n_mels)`` to a float32
+wave ``(T_wav,)``, with the sampling rate in ``fs``. Three kinds exist: Griffin-Lim (no
+file), a DiffWave of ours (``.pth`` or packed), and checkpoints of the ParallelWaveGAN
+family (``.pkl``), which run in the generators that ESPnet carries, without the
+parallel_wavegan package.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from espnet2.tasks.tts import TTSTask
+
+from espnet_prodiff.errors import VocoderError
+from espnet_prodiff.fileio.yaml_files import read_yaml
+from espnet_prodiff.inference.archive import SUFFIXES
+from espnet_prodiff.inference.griffin_lim import GriffinLim
+from espnet_prodiff.inference.mel_contract import MelContract
+from espnet_prodiff.inference.parallel_wavegan import load_parallel_wavegan
+from espnet_prodiff.inference.wave_generator import WaveGenerator
+
+KINDS = (
+    "none (Griffin-Lim), the .pth of a DiffWave (tts: diffwave) or its packed model, a "
+    ".pkl checkpoint of the ParallelWaveGAN family with its "
+    "config.yml (HiFi-GAN, MelGAN, multi-band MelGAN, StyleMelGAN, Parallel WaveGAN)"
+)
+
+
+class Vocoder(Protocol):
+    """From log-mels to a wave.
+
+    Attributes:
+        fs: Sampling rate in Hz.
+    """
+
+    fs: int
+
+    def __call__(self, feats: torch.Tensor) -> torch.Tensor:
+        """Turn denormalised log-mels ``(T_feats, n_mels)`` into a wave ``(T_wav,)``."""
+
+
+def build_vocoder(
+    vocoder_config: str | Path | None,
+    vocoder_file: str | Path | None,
+    model: Any,
+    device: str = "cpu",
+) -> Vocoder | None:
+    """Build the vocoder for an acoustic model.
+
+    Args:
+        vocoder_config: A yaml file. For Griffin-Lim it may hold
+            ``griffin_lim_iters``; for a ``.pkl`` it is ParallelWaveGAN's config.yml,
+            for a ``.pth`` the config.yaml of its training, by default the one beside
+            the checkpoint.
+        vocoder_file: ``None`` or ``"none"``, a ``.pth`` or packed DiffWave, or a
+            ``.pkl`` checkpoint.
+        model: The ``ESPnetTTSModel`` whose mels will be spoken.
+        device: Where a neural vocoder runs.
+
+    Returns:
+        The vocoder, or None where the model has no feature extractor whose mels could
+        be inverted.
+
+    Raises:
+        FileNotFoundError: The checkpoint or its config does not exist.
+        ConfigError: The config is no plain yaml mapping.
+        VocoderError: The kind of file or generator is not known.
+        MelContractError: Model and vocoder do not speak of the same mels.
+        CheckpointError: The checkpoint is damaged, holds code or does not fit.
+    """
+    if vocoder_file is None or str(vocoder_file).lower() in ("none", ""):
+        return _build_griffin_lim(vocoder_config, model, device)
+    if str(vocoder_file).lower().endswith((".pth", *SUFFIXES)):
+        vocoder = _load_diffwave(vocoder_file, vocoder_config)
+        theirs = vocoder.contract
+    elif Path(vocoder_file).suffix == ".pkl":
+        vocoder, theirs = load_parallel_wavegan(vocoder_file, vocoder_config)
+    else:
+        raise VocoderError(f"vocoder {vocoder_file} is of no known kind: use {KINDS}")
+    if model.feats_extract is None:
+        logging.warning(
+            "the model was trained on ready-made features: whether vocoder %s fits "
+            "them cannot be checked",
+            vocoder_file,
+        )
+    else:
+        mine = MelContract.of_feats_extract(model.feats_extract)
+        mine.require_match(theirs, str(vocoder_file))
+    return vocoder.to(device)
+
+
+def _load_diffwave(
+    vocoder_file: str | Path, vocoder_config: str | Path | None
+) -> WaveGenerator:
+    vocoder = WaveGenerator(vocoder_file, vocoder_config)
+    if vocoder.conditioning != "mel":
+        raise VocoderError(
+            f"vocoder {vocoder_file} is a DiffWave with conditioning "
+            f"{vocoder.conditioning}: a vocoder has conditioning mel"
+        )
+    return vocoder
+
+
+def _build_griffin_lim(
+    vocoder_config: str | Path | None, model: Any, device: str
+) -> Vocoder | None:
+    conf = {}
+    if vocoder_config is not None:
+        conf = read_yaml(vocoder_config, "vocoder config")
+    if getattr(model.feats_extract, "logmel", None) is None:
+        return TTSTask.build_vocoder_from_file(vocoder_config, None, model, device)
+    iterations = conf.get("griffin_lim_iters", GriffinLim.iterations)
+    return GriffinLim(MelContract.of_feats_extract(model.feats_extract), iterations)

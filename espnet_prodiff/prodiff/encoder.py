@@ -1,0 +1,154 @@
+"""ProDiff's encoder of the text: FastSpeech2's, with its variance adaptor."""
+
+from typing import NamedTuple
+
+import torch
+from espnet.nets.pytorch_backend.conformer.encoder import Encoder as ConformerEncoder
+from espnet.nets.pytorch_backend.transformer.attention import (
+    LegacyRelPositionMultiHeadedAttention,
+)
+from espnet2.tts.fastspeech2 import FastSpeech2
+from torch import Tensor
+
+from espnet_prodiff.common.padding import (
+    length_mask,
+    mask_conv_inputs,
+)
+from espnet_prodiff.errors import UserError
+
+
+class EncodedText(NamedTuple):
+    """Encoded tokens and what the predictors make of them."""
+
+    hidden: Tensor  # (B, N, adim), speaker, language and style included
+    mask: Tensor  # (B, 1, N), 1 = valid
+    log_duration: Tensor  # (B, N)
+    pitch: Tensor  # (B, N, 1)
+    energy: Tensor  # (B, N, 1)
+
+
+class TextEncoder(FastSpeech2):
+    """FastSpeech2 up to the length regulator; its decoder is taken out."""
+
+    def encode(
+        self,
+        tokens: Tensor,
+        lengths: Tensor,
+        mels: Tensor | None = None,
+        mel_lengths: Tensor | None = None,
+        spembs: Tensor | None = None,
+        sids: Tensor | None = None,
+        lids: Tensor | None = None,
+    ) -> EncodedText:
+        """Encode tokens and predict their durations, pitch and energy.
+
+        Args:
+            tokens: Token ids with eos, (B, N).
+            lengths: (B,).
+            mels: Style reference for GST, (B, L, n_mels).
+            mel_lengths: (B,).
+            spembs: Speaker embeddings, (B, spk_embed_dim).
+            sids: Speaker ids, (B, 1).
+            lids: Language ids, (B, 1).
+
+        Returns:
+            The hidden states and predictions.
+
+        Raises:
+            UserError: If an input that the model was built for is missing.
+        """
+        mask = length_mask(lengths, tokens.shape[1], torch.float32)
+        predictors = (
+            self.duration_predictor,
+            self.pitch_predictor,
+            self.energy_predictor,
+        )
+        hidden = self._encode_tokens(tokens, lengths, mask)
+        hidden = self._add_identity(hidden, mels, mel_lengths, spembs, sids, lids)
+        with mask_conv_inputs(predictors, mask):
+            padding = mask.squeeze(1) == 0
+            for_pitch = (
+                hidden.detach() if self.stop_gradient_from_pitch_predictor else hidden
+            )
+            for_energy = (
+                hidden.detach() if self.stop_gradient_from_energy_predictor else hidden
+            )
+            return EncodedText(
+                hidden=hidden,
+                mask=mask,
+                log_duration=self.duration_predictor(hidden, padding),
+                pitch=self.pitch_predictor(for_pitch, padding.unsqueeze(-1)),
+                energy=self.energy_predictor(for_energy, padding.unsqueeze(-1)),
+            )
+
+    def expand(
+        self, hidden: Tensor, durations: Tensor, pitch: Tensor, energy: Tensor
+    ) -> Tensor:
+        """Add pitch and energy and repeat every token for its duration.
+
+        Args:
+            hidden: (B, N, adim).
+            durations: Frames of each token, (B, N), integers.
+            pitch: (B, N, 1).
+            energy: (B, N, 1).
+
+        Returns:
+            Conditioning of the denoiser, (B, adim, L).
+        """
+        hidden = hidden + self.energy_embed(energy.transpose(1, 2)).transpose(1, 2)
+        hidden = hidden + self.pitch_embed(pitch.transpose(1, 2)).transpose(1, 2)
+        return self.length_regulator(hidden, durations).transpose(1, 2)
+
+    def _encode_tokens(self, tokens: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
+        """(B, N) -> (B, N, adim)."""
+        legacy = isinstance(self.encoder, ConformerEncoder) and any(
+            isinstance(part, LegacyRelPositionMultiHeadedAttention)
+            for part in self.encoder.modules()
+        )
+        if self.training or not legacy:
+            with mask_conv_inputs([self.encoder], mask):
+                return self.encoder(tokens, self._source_mask(lengths))[0]
+        # Its relative positions count from the end of the padding: one by one.
+        rows = zip(tokens, lengths.tolist(), strict=True)
+        alone = [self.encoder(row[None, :length], None)[0][0] for row, length in rows]
+        return torch.nn.utils.rnn.pad_sequence(alone, batch_first=True)
+
+    def _add_identity(
+        self,
+        hidden: Tensor,
+        mels: Tensor | None,
+        mel_lengths: Tensor | None,
+        spembs: Tensor | None,
+        sids: Tensor | None,
+        lids: Tensor | None,
+    ) -> Tensor:
+        """Add style, speaker and language to the hidden states, (B, N, adim)."""
+        for needed, given, name in (
+            (self.use_gst, mels, "feats (a style reference)"),
+            (self.spks, sids, "sids (a speaker id)"),
+            (self.langs, lids, "lids (a language id)"),
+            (self.spk_embed_dim, spembs, "spembs (a speaker embedding)"),
+        ):
+            if needed and given is None:
+                raise UserError(f"this model was trained with {name}, but none came")
+        if self.use_gst:
+            hidden = hidden + self._style(mels, mel_lengths).unsqueeze(1)
+        if self.spks is not None:
+            hidden = hidden + self.sid_emb(sids.view(-1)).unsqueeze(1)
+        if self.langs is not None:
+            hidden = hidden + self.lid_emb(lids.view(-1)).unsqueeze(1)
+        if self.spk_embed_dim is not None:
+            hidden = self._integrate_with_spk_embed(hidden, spembs)
+        return hidden
+
+    def _style(self, mels: Tensor, lengths: Tensor) -> Tensor:
+        """Style embeddings, (B, adim)."""
+        if self.training:
+            return self.gst(mels)  # in one batch, for its batch normalisation
+        # ESPnet's style encoder has no mask: one by one, padding has no influence.
+        return torch.cat(
+            [
+                self.gst(mel[None, :length])
+                for mel, length in zip(mels, lengths, strict=True)
+            ]
+        )

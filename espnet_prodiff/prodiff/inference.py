@@ -1,0 +1,89 @@
+"""Inference of ProDiff: text to mel in a few denoising steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from espnet_prodiff.common.durations import durations_from_log
+from espnet_prodiff.common.model import Callback
+from espnet_prodiff.common.padding import UtteranceNoise, append_eos, length_mask
+from espnet_prodiff.common.sampling import Sampling
+from espnet_prodiff.errors import InputError
+
+if TYPE_CHECKING:
+    from espnet_prodiff.prodiff.prodiff import ProDiff
+
+Column = Sequence[Tensor] | None  # of each utterance, or of none
+
+
+@torch.no_grad()
+def synthesize(
+    model: ProDiff,
+    texts: Sequence[Tensor],
+    feats: Column,
+    durations: Column,
+    spembs: Column,
+    sids: Column,
+    lids: Column,
+    pitch: Column,
+    energy: Column,
+    alpha: float,
+    use_teacher_forcing: bool,
+    sampling: Sampling,
+    callback: Callback | None,
+) -> list[dict[str, Tensor]]:
+    """Synthesise utterances together, see ``ProDiff.inference_batch``."""
+    if not alpha > 0:
+        raise InputError(f"alpha must be greater than 0, but it is {alpha}")
+    times = model.times(sampling.num_steps, sampling.schedule)
+    if not all(len(text) for text in texts):
+        raise InputError("text is empty: there is nothing to say")
+    text_lengths = torch.tensor([len(text) for text in texts]).to(texts[0].device)
+    tokens, lengths = append_eos(_pad(texts), text_lengths, model.eos)
+    encoded = model.encode(
+        tokens,
+        lengths,
+        mels=None if feats is None else _pad(feats),
+        mel_lengths=None if feats is None else [len(mel) for mel in feats],
+        spembs=None if spembs is None else torch.stack(list(spembs)),
+        sids=None if sids is None else torch.stack(list(sids)),
+        lids=None if lids is None else torch.stack(list(lids)),
+    )
+    forced = use_teacher_forcing
+    frames = durations_from_log(encoded.log_duration, lengths, alpha)
+    frames = _pad(durations).long() if forced and durations else frames
+    pitch = _pad(pitch) if forced and pitch else encoded.pitch
+    energy = _pad(energy) if forced and energy else encoded.energy
+    cond = model.expand(encoded.hidden, frames, pitch, energy)
+
+    mel_lengths = frames.sum(1)
+    mask = length_mask(mel_lengths, cond.shape[2], cond.dtype)
+    noise = UtteranceNoise(mel_lengths.tolist(), sampling.seed, sampling.temperature)
+    mels = model.denoise(
+        noise(cond.new_empty(len(texts), model.odim, cond.shape[2])),
+        times,
+        cond,
+        None if mask.all() else mask,
+        sampling,
+        noise,
+        callback,
+    ).transpose(1, 2)
+    return [
+        {
+            "feat_gen": mels[i, : mel_lengths[i]],
+            "duration": frames[i, :length],
+            "pitch": pitch[i, :length],
+            "energy": energy[i, :length],
+        }
+        for i, length in enumerate(lengths.tolist())
+    ]
+
+
+def _pad(rows: Sequence[Tensor], value: float = 0) -> Tensor:
+    return torch.nn.utils.rnn.pad_sequence(
+        list(rows), batch_first=True, padding_value=value
+    )

@@ -1,0 +1,184 @@
+"""One table and one figure over all phases of a distillation."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from espnet_prodiff.evaluation.plots.losses import read_stats
+from espnet_prodiff.fileio.atomic import write_text
+from espnet_prodiff.fileio.checkpoint import load_weights
+from espnet_prodiff.fileio.figures import new_figure, save_figure
+from espnet_prodiff.fileio.yaml_files import read_yaml
+
+_HEADER = (
+    "| teacher -> student | method, distance, weight | denoiser | weights | updates |"
+    " learning rate | loss, first and best epoch | minutes |"
+)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A phase as its directory tells of it.
+
+    Attributes:
+        model_file: The student's weights.
+        config: Its config.yaml.
+        teacher: Its teacher.yaml.
+        losses: For "train" and "valid" the loss by epoch.
+        minutes: Time of training and validation.
+        num_weights: Weights of the student's denoiser.
+    """
+
+    model_file: Path
+    config: Mapping[str, Any]
+    teacher: Mapping[str, Any]
+    losses: Mapping[str, Mapping[int, float]]
+    minutes: float
+    num_weights: int
+
+    @property
+    def steps(self) -> str:
+        """Steps of teacher and student."""
+        student = self.config["tts_conf"]["num_steps"]
+        return f"{self.teacher['teacher_num_steps']} -> {student}"
+
+    @property
+    def updates_per_epoch(self) -> int | None:
+        """Updates of an epoch, None where every utterance makes an epoch."""
+        iters = self.config.get("num_iters_per_epoch")
+        return None if iters is None else iters // self.config["accum_grad"]
+
+
+def read_phase(model_file: str | Path) -> Phase:
+    """Read what a phase left in its directory.
+
+    Args:
+        model_file: The student's weights; config.yaml, teacher.yaml and checkpoint.pth
+            lie beside them.
+
+    Raises:
+        FileNotFoundError, ConfigError, DataError: A file is missing or damaged.
+    """
+    model_file = Path(model_file)
+    exp = model_file.parent
+    stats = read_stats(exp)
+    parts = ("train", "valid")
+    return Phase(
+        model_file,
+        read_yaml(exp / "config.yaml", "training config"),
+        read_yaml(exp / "teacher.yaml", "teacher record"),
+        {
+            part: {epoch: float(found[part]["loss"]) for epoch, found in stats.items()}
+            for part in parts
+        },
+        sum(
+            found[part]["time"].total_seconds() / 60
+            for found in stats.values()
+            for part in parts
+        ),
+        sum(
+            weight.numel()
+            for name, weight in load_weights(model_file).items()
+            if name.startswith("tts.denoiser.")
+        ),
+    )
+
+
+def write_report(model_files: Sequence[str | Path]) -> tuple[Path, Path]:
+    """Write ``distillation.md`` and ``.png`` into the last student's directory.
+
+    Args:
+        model_files: The students' weights, in the order of the phases.
+
+    Returns:
+        Table and figure.
+    """
+    phases = [read_phase(file) for file in model_files]
+    exp = phases[-1].model_file.parent
+    table = exp / "distillation.md"
+    write_text(table, to_markdown(phases))
+    return table, plot_phases(phases, exp / "distillation.png")
+
+
+def to_markdown(phases: Sequence[Phase]) -> str:
+    """Return the table, a row for each phase."""
+    lines = [
+        "# Distillation",
+        "",
+        f"Teacher: {phases[0].teacher['teacher_model_file']}",
+    ]
+    lines += ["", _HEADER, "|---|---|---|" + "---:|" * 5]
+    lines += [_row(phase) for phase in phases]
+    lines += [
+        "",
+        "- loss: validation, weighted distance to the targets that the teacher's steps "
+        "give; teacher and target differ from phase to phase.",
+        "- denoiser: layers x channels where they are options of the model.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(phase: Phase) -> str:
+    config, valid = phase.config, phase.losses["valid"]
+    options = config["tts_conf"]
+    sizes = [
+        options[key]
+        for key in options
+        if key.endswith(("_layers", "_channels"))
+        and key.startswith(("denoiser", config["tts"]))
+    ]
+    per_epoch = phase.updates_per_epoch
+    updates = f"{len(valid)} epochs" if per_epoch is None else per_epoch * len(valid)
+    how = (config[f"distill_{key}"] for key in ("method", "distance", "weight"))
+    cells = (
+        phase.steps,
+        ", ".join(how),
+        " x ".join(map(str, sizes)) or "default",
+        f"{phase.num_weights:,}",
+        updates,
+        f"{config['optim_conf'].get('lr', 'default')}",
+        f"{valid[min(valid)]:.4f} {min(valid.values()):.4f}" if valid else "",
+        f"{phase.minutes:.1f}",
+    )
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def plot_phases(phases: Sequence[Phase], path: str | Path) -> Path:
+    """Draw the losses of all phases one after the other.
+
+    Args:
+        phases: The phases.
+        path: Where to save the PNG.
+    """
+    figure = new_figure(max(6.0, 3.2 * len(phases)), 3.8)
+    axes = figure.subplots()
+    start, lowest = 0, math.inf
+    for phase in phases:
+        unit = phase.updates_per_epoch or 1
+        for part, colour in (("train", "C0"), ("valid", "C1")):
+            curve = phase.losses[part]
+            x = [start + epoch * unit for epoch in sorted(curve)]
+            y = [curve[epoch] for epoch in sorted(curve)]
+            label = part if phase is phases[0] else None
+            axes.plot(x, y, ".-", color=colour, label=label)
+            lowest = min([lowest, *y])
+        length = max(phase.losses["valid"], default=0) * unit
+        axes.annotate(
+            f"{phase.steps}\n{phase.config['distill_method']}",
+            (start + length / 2, 0.98),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            va="top",
+        )
+        start += length
+        axes.axvline(start, color="0.7", linewidth=0.8)
+    if lowest > 0:
+        axes.set_yscale("log")
+    counted = all(phase.updates_per_epoch for phase in phases)
+    axes.set_xlabel("updates" if counted else "epochs")
+    axes.set_ylabel("distance to the target")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left")
+    return save_figure(figure, path)

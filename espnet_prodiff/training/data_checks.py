@@ -1,0 +1,248 @@
+"""Data that would fail late or silently are refused early, by name."""
+
+import argparse
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+
+from espnet_prodiff.errors import DataError
+from espnet_prodiff.training.registry import CLASSES
+
+HOW_TO_GET_DURATIONS = (
+    "give tts.sh --teacher_dumpdir <dir> with <dir>/<set>/durations (from MFA, a "
+    "Tacotron 2 teacher, or the learned aligner: python3 -m espnet_prodiff.bin.align)"
+)
+HOW_TO_GET_LABELS = (
+    "run the recipe with --use_sid true, where the speakers of utt2spk are the "
+    "classes, or give a file of lines 'utterance label' as sids,text_int"
+)
+FULL_SCALE = 0.999  # samples beyond it may have been cut off
+
+
+class CheckedPreprocessor:
+    """ESPnet's preprocessor between two looks at the utterance.
+
+    Args:
+        preprocess: ESPnet's preprocessor.
+        hop_length: Samples a frame, or None if features are not extracted from audio.
+    """
+
+    def __init__(self, preprocess: Callable, hop_length: int | None) -> None:
+        self.preprocess = preprocess
+        self.hop_length = hop_length
+        self._warned: set[str] = set()
+
+    def __call__(self, uid: str, data: dict) -> dict[str, np.ndarray]:
+        """Check and preprocess an utterance.
+
+        Raises:
+            DataError: If its text, audio, durations or mels cannot be used.
+        """
+        text = data.get("text")
+        data = self.preprocess(uid, data)
+        tokens = data.get("text")
+        if tokens is not None:
+            if len(tokens) == 0:
+                raise DataError(f"utterance {uid}: its text {text!r} has no tokens")
+            self._name_unknown(uid, text, tokens)
+        speech = data.get("speech")
+        if speech is not None and speech.dtype.kind == "f":
+            self._check_speech(uid, speech)
+        durations = data.get("durations")
+        if durations is not None and durations.ndim == 2:  # see DiffWave.forward
+            self._check_mels(uid, durations, speech)
+        elif durations is not None and tokens is not None:
+            self._check_durations(uid, durations, len(tokens), speech)
+        return data
+
+    def _name_unknown(self, uid: str, text: object, tokens: np.ndarray) -> None:
+        converter = getattr(self.preprocess, "token_id_converter", None)
+        if converter is None or not isinstance(text, str):
+            return
+        positions = np.flatnonzero(tokens == converter.unk_id)
+        if not len(positions):
+            return
+        pieces = self.preprocess.tokenizer.text2tokens(
+            self.preprocess.text_cleaner(text)
+        )
+        unknown = [f"{pieces[i]!r} (token {i + 1})" for i in positions]
+        if any(pieces[i] not in self._warned for i in positions):
+            self._warned.update(pieces[i] for i in positions)
+            logging.warning(
+                f"utterance {uid}: not in the token list and read as <unk>: "
+                f"{', '.join(unknown)}"
+            )
+
+    def _check_speech(self, uid: str, speech: np.ndarray) -> None:
+        if speech.ndim != 1 and speech.shape[-1] == 2:
+            raise DataError(
+                f"utterance {uid}: its audio is stereo, expected one channel"
+            )
+        if speech.size == 0:
+            raise DataError(f"utterance {uid}: its audio is empty")
+        if not np.isfinite(speech).all():
+            raise DataError(f"utterance {uid}: its audio holds NaN or infinite samples")
+        if speech.ndim != 1:
+            return  # ready-made features
+        loudest = np.abs(speech).max()
+        if loudest > 2:
+            raise DataError(
+                f"utterance {uid}: its audio reaches {loudest:.6g}, expected samples "
+                "from -1 to 1: divide integers by their full scale"
+            )
+        stuck = (np.abs(speech[1:]) >= FULL_SCALE) & (speech[1:] == speech[:-1])
+        if stuck.sum() > 0.001 * len(speech) and uid not in self._warned:
+            self._warned.add(uid)
+            logging.warning(
+                f"utterance {uid}: {stuck.mean():.1%} of its samples stay at full "
+                "scale: its audio is clipped, and a model learns the distortion"
+            )
+
+    def _check_mels(self, uid: str, mels: np.ndarray, speech: np.ndarray) -> None:
+        frames = len(speech) // self.hop_length + 1
+        if len(mels) != frames or not np.isfinite(mels).all():
+            raise DataError(
+                f"utterance {uid}: its mels have {len(mels)} frames, expected {frames} "
+                f"finite ones ({len(speech)} samples, hop {self.hop_length}): make "
+                "them with the durations of this recording"
+            )
+
+    def _check_durations(
+        self, uid: str, durations: np.ndarray, tokens: int, speech: np.ndarray | None
+    ) -> None:
+        if (durations < 0).any():
+            raise DataError(
+                f"utterance {uid}: negative durations {durations[durations < 0]}"
+            )
+        if len(durations) != tokens + 1:
+            raise DataError(
+                f"utterance {uid}: {len(durations)} durations, expected {tokens + 1}: "
+                f"one for each of its {tokens} tokens and one for the end of the "
+                "sentence. Were they made with the same token type, cleaner and g2p?"
+            )
+        if speech is None or speech.ndim != 1 or self.hop_length is None:
+            return
+        frames = len(speech) // self.hop_length + 1
+        if durations.sum() != frames:
+            raise DataError(
+                f"utterance {uid}: its durations sum to {durations.sum()} frames, but "
+                f"its audio has {frames} ({len(speech)} samples, hop "
+                f"{self.hop_length}). Were they made with the same hop and audio?"
+            )
+
+
+def check_data(args: argparse.Namespace) -> None:
+    """Check the files of a training before anything is written.
+
+    Raises:
+        DataError: If durations or labels are missing for the training or for an
+            utterance, audio has another sampling rate, or the statistics are of
+            another corpus or another number of mel bins.
+    """
+    for part in ("train", "valid"):
+        triples = getattr(args, f"{part}_data_path_and_name_and_type") or []
+        files = {name: Path(path) for path, name, _ in triples}
+        if not triples:
+            continue
+        for path, name, kind in triples:
+            if name == "speech" and kind == "sound":
+                check_sampling_rate(Path(path), args.feats_extract_conf or {})
+        shape_files = getattr(args, f"{part}_shape_file")
+        if args.tts_conf.get("num_labels") is not None:
+            _check_labels(files.get("sids"), args.tts_conf["num_labels"])
+        if not CLASSES[args.tts].needs_durations:
+            continue
+        if "durations" not in files:
+            raise DataError(
+                f"tts: {args.tts} needs durations, but --{part}_data_path_and_name_and"
+                f"_type names {', '.join(files)} only: {HOW_TO_GET_DURATIONS}"
+            )
+        if shape_files:
+            _check_covered(files["durations"], Path(shape_files[0]))
+    stats_file = (args.normalize_conf or {}).get("stats_file")
+    if args.normalize == "global_mvn" and stats_file is not None:
+        _check_stats(Path(stats_file), args)
+
+
+def check_sampling_rate(wav_scp: Path, feats_extract_conf: dict[str, Any]) -> None:
+    """Check the first file of a wav.scp; ESPnet sees to it that all are alike.
+
+    Raises:
+        DataError: If it has another rate than the features.
+    """
+    with wav_scp.open(encoding="utf-8") as lines:
+        line = lines.readline().split(maxsplit=1)
+    expected = feats_extract_conf.get("fs")
+    if expected is None or len(line) != 2 or not Path(line[1].strip()).is_file():
+        return
+    try:
+        found = soundfile.info(line[1].strip()).samplerate
+    except soundfile.LibsndfileError:
+        return  # the reader will name it
+    expected = LogMelFbank(fs=expected).fs  # "24k" is 24000
+    if found != expected:
+        raise DataError(
+            f"{wav_scp}: {line[1].strip()} has {found} Hz, but the features (fs) have "
+            f"{expected} Hz: resample it (stage 2 does), or train with --fs {found}"
+        )
+
+
+def _check_labels(file: Path | None, count: int) -> None:
+    if file is None:
+        raise DataError(f"num_labels is {count}, but no sids: {HOW_TO_GET_LABELS}")
+    for line in file.read_text(encoding="utf-8").splitlines():
+        uid, *labels = line.split()
+        if len(labels) != 1 or not labels[0].isdigit() or int(labels[0]) >= count:
+            raise DataError(
+                f"{file}, utterance {uid}: its label is {' '.join(labels)!r}, expected "
+                f"one from 0 to {count - 1} (num_labels of tts_conf is {count}; "
+                "ESPnet's utt2sid counts from 1, so it is the speakers and one more)"
+            )
+
+
+def _check_covered(durations: Path, wanted: Path) -> None:
+    if not durations.is_file():
+        raise DataError(f"{durations} does not exist: {HOW_TO_GET_DURATIONS}")
+    missing = sorted(set(_keys(wanted)) - set(_keys(durations)))
+    if missing:
+        raise DataError(
+            f"{durations} lacks {len(missing)} of the utterances of {wanted}: "
+            f"{', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}. Make their "
+            "durations or take them out of the data directory"
+        )
+
+
+def _check_stats(stats_file: Path, args: argparse.Namespace) -> None:
+    if not stats_file.is_file():
+        raise DataError(f"{stats_file} does not exist: run stage 6 first")
+    with np.load(stats_file) as stats:
+        frames, bins = int(stats["count"]), len(stats["sum"])
+    conf = args.feats_extract_conf or {}
+    expected_bins = conf.get("n_mels")
+    if expected_bins is not None and bins != expected_bins:
+        raise DataError(
+            f"{stats_file} is of {bins} mel bins, but the features have "
+            f"{expected_bins}: run stage 6 again with the same options"
+        )
+    shapes = [path for path in args.train_shape_file if "speech_shape" in path]
+    hop = conf.get("hop_length")
+    if not shapes or hop is None:
+        return
+    with open(shapes[0], encoding="utf-8") as lines:
+        samples = [int(line.split()[1].split(",")[0]) for line in lines]
+    expected = sum(length // hop + 1 for length in samples)
+    if frames != expected:
+        raise DataError(
+            f"{stats_file} was computed over {frames} frames, but the utterances of "
+            f"{shapes[0]} have {expected}: it is of another corpus. Run stage 6 again"
+        )
+
+
+def _keys(path: Path) -> Iterable[str]:
+    with path.open(encoding="utf-8") as lines:
+        return [line.split(maxsplit=1)[0] for line in lines if line.strip()]

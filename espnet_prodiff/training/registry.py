@@ -1,0 +1,38 @@
+"""The ``--tts`` keys that are ours."""
+
+from espnet2.tasks.tts import tts_choices
+
+from espnet_prodiff.common.model import DiffusionTTS
+from espnet_prodiff.diffwave.diffwave import DiffWave
+from espnet_prodiff.prodiff.prodiff import ProDiff
+from espnet_prodiff.wavegrad2.wavegrad2 import WaveGrad2
+
+# ESPnet 202511 has a teacher-only prodiff; it stays reachable under its own key.
+BUILTIN_KEY = "prodiff_builtin"
+
+CLASSES: dict[str, type[DiffusionTTS]] = {
+    "prodiff": ProDiff,
+    "diffwave": DiffWave,
+    "wavegrad2": WaveGrad2,
+}
+
+
+def register() -> None:
+    """Enter our models into ESPnet's choices; calling it again changes nothing.
+
+    Raises:
+        RuntimeError: If another package has put its own class under one of our keys.
+    """
+    choices = tts_choices.classes
+    builtin = choices.get("prodiff")
+    if builtin is not None and builtin is not ProDiff:
+        if builtin.__module__.startswith("espnet2."):
+            choices[BUILTIN_KEY] = builtin
+            del choices["prodiff"]
+    for key, our_class in CLASSES.items():
+        holder = choices.setdefault(key, our_class)
+        if holder is not our_class:
+            raise RuntimeError(
+                f"--tts {key} already belongs to {holder.__module__}."
+                f"{holder.__name__}: espnet_prodiff cannot register its own"
+            )

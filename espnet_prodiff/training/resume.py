@@ -1,0 +1,45 @@
+"""A training that goes on must be the one that began."""
+
+import argparse
+from pathlib import Path
+
+from espnet_prodiff.common.model import FORMAT_KEY
+from espnet_prodiff.errors import ConfigError
+from espnet_prodiff.fileio.yaml_files import read_yaml
+from espnet_prodiff.training.registry import CLASSES
+
+
+def refuse_changed_model(output_dir: Path, args: argparse.Namespace) -> None:
+    """Stop before a changed ``tts_conf`` overwrites the config of a trained model.
+
+    Raises:
+        ConfigError: If ``output_dir`` holds a checkpoint of another model.
+    """
+    config_file = output_dir / "config.yaml"
+    if not (output_dir / "checkpoint.pth").exists() or not config_file.exists():
+        return
+    before = read_yaml(config_file, "training config")
+    if args.tts in CLASSES:  # options go on meaning what they meant
+        format_before = (before.get("tts_conf") or {}).get(FORMAT_KEY)
+        args.tts_conf = {FORMAT_KEY: format_before, **args.tts_conf}
+    ignored = {FORMAT_KEY: None, "num_steps": None, "distilled_times": None}
+    old = {"tts": before.get("tts"), **(before.get("tts_conf") or {}), **ignored}
+    new = {"tts": args.tts, **args.tts_conf, **ignored}
+    # The rate of a cycle is already annealed for its length.
+    for options, config in ((old, before), (new, vars(args))):
+        if config.get("scheduler") == "onecyclelr":
+            options["total_steps"] = (config["scheduler_conf"] or {}).get("total_steps")
+    # The checkpoint's model is the average or the raw weights, depending on this.
+    old["ema"] = "on" if before.get("ema_decay") else "off"
+    new["ema"] = "on" if args.ema_decay else "off"
+    changed = [
+        f"{key}: {old.get(key)!r} -> {new.get(key)!r}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+    if changed:
+        raise ConfigError(
+            f"{output_dir} was trained with other options than these "
+            f"({'; '.join(changed)}). Nothing was touched: train in a new experiment "
+            "directory (--tag or --tts_exp), or put the options back to resume"
+        )

@@ -1,0 +1,81 @@
+"""Inference of WaveGrad 2: what the denoiser is conditioned on, from a text."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from espnet_prodiff.common.durations import durations_from_log
+from espnet_prodiff.common.padding import append_eos
+from espnet_prodiff.errors import InputError
+from espnet_prodiff.wavegrad2.upsampling import gaussian_upsampling
+
+if TYPE_CHECKING:
+    from espnet_prodiff.wavegrad2.wavegrad2 import WaveGrad2
+
+PART = 1024  # frames that are upsampled at once: their weights are (frames, tokens)
+
+
+def inference_cond(
+    model: WaveGrad2,
+    text: Tensor,
+    identity: dict[str, Tensor | None],
+    alpha: float,
+    durations: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Durations (N + 1,) and the denoiser's conditioning (1, C, F) of a text.
+
+    Args:
+        model: The model.
+        text: Token ids, (N,).
+        identity: ``spembs``, ``sids`` and ``lids``.
+        alpha: Factor on the predicted durations.
+        durations: Take their place, see `check_durations`.
+
+    Raises:
+        InputError: If an input is empty or out of range.
+    """
+    if not 0 < alpha < math.inf:
+        raise InputError(f"alpha must be greater than 0, but it is {alpha}")
+    if not len(text):
+        raise InputError("text is empty: there is nothing to say")
+    lengths = torch.tensor([len(text)], device=text.device)
+    tokens, lengths = append_eos(text[None], lengths, model.eos)
+    rows = {name: x if x is None else x[None] for name, x in identity.items()}
+    hidden = model.text_side(tokens, lengths, **rows)
+    if durations is None:
+        log_durations = model.resampling.log_durations(hidden, lengths)
+        frames = durations_from_log(log_durations, lengths, alpha)
+    else:
+        frames = durations[None]
+    num_frames = int(frames.sum())
+    if num_frames < 1:
+        raise InputError("the durations are all 0: there is nothing to say")
+    sigma = model.resampling.ranges(hidden, frames, lengths)
+    positions = torch.arange(num_frames, device=text.device).split(PART)
+    parts = [gaussian_upsampling(hidden, frames, sigma, p)[1] for p in positions]
+    return frames[0], torch.cat(parts, dim=1).transpose(1, 2)
+
+
+def check_durations(durations: Tensor | None, num: int) -> Tensor:
+    """Durations of teacher forcing as integers, (num,).
+
+    Raises:
+        InputError: If they are missing, too few or many, negative or NaN.
+    """
+    if durations is None:
+        raise InputError(
+            "use_teacher_forcing takes the durations of the recording, but none "
+            f"came: pass {num} durations (frames of each token and of eos)"
+        )
+    if len(durations) != num:
+        raise InputError(
+            f"{len(durations)} durations were given, expected {num}: one for each "
+            f"of the {num - 1} tokens and one for eos"
+        )
+    if not (durations >= 0).all():
+        raise InputError(f"durations must be 0 or more: {durations.tolist()}")
+    return durations.long()

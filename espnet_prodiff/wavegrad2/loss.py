@@ -1,0 +1,38 @@
+"""Training of WaveGrad 2 beside the diffusion: duration loss and SpecAugment."""
+
+from typing import Any
+
+from espnet2.asr.specaug.specaug import SpecAug
+from torch import Tensor
+
+from espnet_prodiff.common.padding import length_mask
+from espnet_prodiff.errors import UserError
+
+
+def duration_loss(predicted: Tensor, durations: Tensor, lengths: Tensor) -> Tensor:
+    """Mean squared error of log(frames + 1), over the tokens of all utterances.
+
+    Args:
+        predicted: Log-durations, (B, N).
+        durations: Frames of each token, (B, N).
+        lengths: Tokens of each utterance, (B,).
+    """
+    mask = length_mask(lengths, durations.shape[1], predicted.dtype)[:, 0]
+    target = (durations + 1).to(predicted.dtype).log()
+    return ((predicted - target) ** 2 * mask).sum() / mask.sum()
+
+
+def build_specaug(conf: dict[str, Any] | None) -> SpecAug | None:
+    """ESPnet's SpecAug without its time warp, which is on by default.
+
+    Raises:
+        UserError: If the time warp is asked for.
+    """
+    if conf is None:
+        return None
+    if conf.get("apply_time_warp"):
+        raise UserError(
+            "apply_time_warp of specaug_conf must be false: the frames would no longer "
+            "be those of the wave"
+        )
+    return SpecAug(**{**conf, "apply_time_warp": False})
