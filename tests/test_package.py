@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import espnet_prodiff
+
 PACKAGE = Path("espnet_prodiff")
 # A room imports from lower floors only; rooms of one floor do not know each other.
 FLOORS = (
@@ -90,6 +92,13 @@ def test_importing_the_package_is_light():
     code = "import espnet_prodiff, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "False"
+
+
+def test_public_names_are_found_on_demand():
+    for name in espnet_prodiff.__all__:
+        assert getattr(espnet_prodiff, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'Text3Speech'"):
+        _ = espnet_prodiff.Text3Speech
 
 
 @pytest.mark.parametrize(

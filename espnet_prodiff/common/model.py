@@ -153,7 +153,7 @@ class DiffusionTTS(AbsTTS):
 
     @property
     def is_student(self) -> bool:
-        """Whether it was distilled."""
+        """True for a student: it was distilled."""
         return self.sampling_times.distilled is not None
 
     def times(

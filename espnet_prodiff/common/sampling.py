@@ -1,4 +1,4 @@
-"""How a model is sampled: one value from the command line to the sampler."""
+"""Options of sampling: one value from the command line to the sampler."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the models of waves are trained with: noise schedule and objective by name."""
+"""Noise schedule and objective of the waveform models, by name."""
 
 from functools import partial
 

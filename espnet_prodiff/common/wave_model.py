@@ -1,12 +1,13 @@
-"""What the waveform models have in common: a scaled wave, clipped and in tiles."""
+"""The contract of a waveform model: a scaled wave, clipped and in tiles."""
 
 import math
 
 import torch
 from torch import Tensor, nn
 
+from espnet_prodiff.common.crops import Crops, draw_crops
 from espnet_prodiff.common.model import Callback, DiffusionTTS
-from espnet_prodiff.common.padding import UtteranceNoise
+from espnet_prodiff.common.padding import UtteranceNoise, validation_generator
 from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.diffusion import ClippedDenoiser
 from espnet_prodiff.diffusion.sampling_times import SPEECH_POWER
@@ -54,6 +55,25 @@ class WaveDiffusionTTS(DiffusionTTS):
             wave_scale,
         )
 
+    def random_crops(
+        self,
+        speech: Tensor,
+        speech_lengths: Tensor,
+        feats: Tensor,
+        feats_lengths: Tensor,
+        crop_frames: int,
+    ) -> tuple[Crops, torch.Generator | None]:
+        """Cut training clips, see ``draw_crops``; in validation always the same.
+
+        Returns:
+            The clips, and the source of a validation's times and noise.
+        """
+        generator = None if self.training else validation_generator(speech_lengths)
+        utterances = (speech, speech_lengths, feats, feats_lengths)
+        return draw_crops(
+            *utterances, crop_frames, self.hop_length, generator
+        ), generator
+
     @property
     def data_power(self) -> float:
         """Mean square of speech as it is diffused."""
@@ -66,7 +86,7 @@ class WaveDiffusionTTS(DiffusionTTS):
 
     @property
     def require_vocoder(self) -> bool:
-        """What comes out is a wave already."""
+        """False: the output is a wave already."""
         return False
 
     @property

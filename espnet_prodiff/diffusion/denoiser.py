@@ -21,7 +21,7 @@ class Denoiser(nn.Module):
     """A network with its noise schedule and the meaning of its output.
 
     Losses, samplers and distillation speak to this class only, so they never learn
-    what the network predicts or how it is told of the noise.
+    what the network predicts or what its noise condition is.
 
     Args:
         network: Called as ``network(x_t, noise_cond, cond, mask)`` with x_t (B, C, L)
@@ -29,7 +29,7 @@ class Denoiser(nn.Module):
             for what does not depend on the step.
         schedule: The noise schedule.
         prediction_type: What the output is: "x_0", "eps" or "v".
-        noise_cond: What the network is told of the noise: "step" (the time t), "alpha"
+        noise_cond: The noise condition of the network: "step" (the time t), "alpha"
             or "log_snr".
 
     Raises:
@@ -75,14 +75,14 @@ class Denoiser(nn.Module):
         t = torch.as_tensor(t, dtype=torch.float64, device=x_t.device)
         t = t.expand(len(x_t))
         alpha, sigma = self.alpha_sigma(t, x_t)
-        told = {
+        condition = {
             "step": lambda: t,
             "alpha": lambda: self.schedule.alpha(t),
             "log_snr": lambda: self.schedule.log_snr(t),
         }[self.noise_cond]()
         # In half precision neighbouring times and alphas would be the same number.
         wide = torch.promote_types(x_t.dtype, torch.float32)
-        output = self.network(x_t, told.to(wide), cond, mask)
+        output = self.network(x_t, condition.to(wide), cond, mask)
         prediction = to_prediction(
             output, x_t, self.prediction_type, alpha=alpha, sigma=sigma
         )

@@ -12,7 +12,7 @@ from espnet_prodiff.errors import UserError
 
 
 class SamplingTimes:
-    """Where one model is sampled.
+    """The times that one model is sampled at.
 
     Args:
         schedule: Its noise schedule.

@@ -13,7 +13,7 @@ PREDICTION_TYPES = ("x_0", "eps", "v")
 
 
 class Prediction(NamedTuple):
-    """What a denoiser makes of x_t: the clean data and the noise, same shape each."""
+    """A prediction from x_t: the clean data and the noise, of the same shape."""
 
     x_0: Tensor
     eps: Tensor

@@ -1,4 +1,4 @@
-"""Where to step: by number, by name, by betas or by times.
+"""Sampling times: by number of steps, by name, by betas or as a list.
 
 A number of steps is placed evenly in log-SNR, see ``snr_times``. Betas of one's own are
 the fast sampling of DiffWave (app. B): each of their noise scales lies between two that

@@ -93,7 +93,7 @@ class NoiseSchedule:
 
     @property
     def cleanest_time(self) -> float:
-        """Where the log-SNR is 20: nothing is left to denoise, and none is trained."""
+        """The time of log-SNR 20: before it nothing is left to denoise, nor trained."""
         return float(self.t_from_alpha(1 / math.sqrt(1 + math.exp(-20))))
 
     def alpha(self, t: Time) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What a smaller student takes over from its teacher's network."""
+"""Initial weights of a smaller student, from its teacher's network."""
 
 import re
 from collections.abc import Collection, Mapping

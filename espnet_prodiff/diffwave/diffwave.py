@@ -1,4 +1,4 @@
-"""DiffWave: a diffusion model of waves (Kong et al. 2021, 2009.09761)."""
+"""DiffWave: a diffusion model of waveforms (Kong et al. 2021, 2009.09761)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +7,8 @@ import torch
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
-from espnet_prodiff.common.crops import check_hop, draw_crops
+from espnet_prodiff.common.crops import check_hop
 from espnet_prodiff.common.model import CHECKPOINT_FORMAT, Callback
-from espnet_prodiff.common.padding import validation_generator
 from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.common.wave_diffusion import (
     noise_schedule,
@@ -28,7 +27,7 @@ CONDITIONINGS = ("mel", "label", "none")
 class DiffWave(WaveDiffusionTTS):
     """DiffWave as an ESPnet model (``tts: diffwave``), trained in the standard stages.
 
-    With a mel it is a vocoder, with a label or nothing it makes waves of its own. Text
+    With a mel it is a vocoder, with a label or nothing it generates waves. Text
     and durations are not used. Teacher and student are the same class: a student
     differs in its weights and in ``num_steps``.
 
@@ -174,15 +173,8 @@ class DiffWave(WaveDiffusionTTS):
         check_hop(feats_lengths, speech_lengths, self.hop_length)
         if durations is not None and durations.dim() == 3:
             feats, feats_lengths = durations, durations_lengths
-        generator = None if self.training else validation_generator(speech_lengths)
-        crops = draw_crops(
-            speech,
-            speech_lengths,
-            feats,
-            feats_lengths,
-            self.crop_frames,
-            self.hop_length,
-            generator,
+        crops, generator = self.random_crops(
+            speech, speech_lengths, feats, feats_lengths, self.crop_frames
         )
         inputs = {"mel": crops.mel, "sids": sids}
         _, cond = self.condition(**inputs)

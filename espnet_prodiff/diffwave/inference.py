@@ -32,10 +32,10 @@ def inference_inputs(
     """
     if model.conditioning == "mel":
         if feats is None or feats.dim() != 2 or feats.shape[1] != model.odim:
-            found = "missing" if feats is None else f"of shape {tuple(feats.shape)}"
+            shape = "missing" if feats is None else f"of shape {tuple(feats.shape)}"
             raise InputError(
                 f"this DiffWave is a vocoder of mels (frames, {model.odim}), but "
-                f"the mel is {found}"
+                f"the mel is {shape}"
             )
         if seconds is not None:
             raise InputError(

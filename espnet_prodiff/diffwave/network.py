@@ -68,12 +68,12 @@ class StepEmbedding(nn.Module):
 
 
 class PreparedCond(NamedTuple):
-    """What ``DiffWaveNetwork.prepare_cond`` makes of a conditioning.
+    """A conditioning after ``DiffWaveNetwork.prepare_cond``.
 
     Attributes:
         features: The upsampled mel (B, n_mels, L), or the label's embedding
             (B, 128, 1).
-        cond: What it was made of.
+        cond: The conditioning before that.
     """
 
     features: Tensor
@@ -249,10 +249,10 @@ class DiffWaveNetwork(nn.Module):
     def _check_mel(self, mel: Tensor | None, length: int | None) -> None:
         fits = mel is not None and mel.dim() == 3 and mel.shape[1] == self.n_mels
         if not fits or mel.shape[-1] == 0:
-            found = "None" if mel is None else f"of shape {tuple(mel.shape)}"
+            shape = "None" if mel is None else f"of shape {tuple(mel.shape)}"
             raise UserError(
                 f"cond must be a mel (B, {self.n_mels}, F), F > 0: this DiffWave was "
-                f"built for {self.n_mels} mel bins, but cond is {found}"
+                f"built for {self.n_mels} mel bins, but cond is {shape}"
             )
         if length is not None and mel.shape[-1] * self.hop_length != length:
             frames = mel.shape[-1]
@@ -264,14 +264,14 @@ class DiffWaveNetwork(nn.Module):
 
     def _check_labels(self, labels: Tensor | None) -> None:
         if labels is None or labels.dim() != 1 or labels.is_floating_point():
-            found = (
+            shape = (
                 "None"
                 if labels is None
                 else f"{labels.dtype} of shape {tuple(labels.shape)}"
             )
             raise UserError(
                 "cond must be the labels (B,) as integers: this DiffWave is "
-                f"class-conditional, but cond is {found}"
+                f"class-conditional, but cond is {shape}"
             )
         # Only on the CPU: reading a value back from a GPU would stall it.
         if (

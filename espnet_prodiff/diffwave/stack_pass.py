@@ -161,7 +161,7 @@ class StackPass:
         return first, max(min(length + delay - start, self.tile), first)
 
     def _new(self, i: int) -> Tensor:
-        """Where the new rows of layer i's input go, (tile, C)."""
+        """Place for the new rows of layer i's input, (tile, C)."""
         past = 2 * self.layers[i].dilation
         return self.buffers[i % 2][past : past + self.tile]
 

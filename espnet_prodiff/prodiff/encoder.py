@@ -123,13 +123,13 @@ class TextEncoder(FastSpeech2):
         lids: Tensor | None,
     ) -> Tensor:
         """Add style, speaker and language to the hidden states, (B, N, adim)."""
-        for needed, given, name in (
+        for needed, value, name in (
             (self.use_gst, mels, "feats (a style reference)"),
             (self.spks, sids, "sids (a speaker id)"),
             (self.langs, lids, "lids (a language id)"),
             (self.spk_embed_dim, spembs, "spembs (a speaker embedding)"),
         ):
-            if needed and given is None:
+            if needed and value is None:
                 raise UserError(f"this model was trained with {name}, but none came")
         if self.use_gst:
             hidden = hidden + self._style(mels, mel_lengths).unsqueeze(1)

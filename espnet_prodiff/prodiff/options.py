@@ -1,4 +1,4 @@
-"""ProDiff's constructor options: ESPnet's names, and the schedule they mean."""
+"""ProDiff's constructor options, by ESPnet's names."""
 
 import inspect
 import logging
@@ -47,20 +47,21 @@ def with_text_options(signature: inspect.Signature) -> inspect.Signature:
     return signature.replace(parameters=[*parameters, *text_parameters().values()])
 
 
-def text_options(given: dict[str, Any]) -> dict[str, Any]:
+def text_options(options: dict[str, Any]) -> dict[str, Any]:
     """FastSpeech2 arguments for the text side.
 
     Raises:
         UserError: If an option is unknown or not supported.
     """
-    known = text_parameters()
-    unknown = sorted(set(given) - set(known))
+    parameters = text_parameters()
+    unknown = sorted(set(options) - set(parameters))
     if unknown:
         raise UserError(
             f"tts_conf of prodiff has unknown options: {', '.join(unknown)}. Known "
-            f"beside the denoiser's are: {', '.join(sorted(known))}"
+            f"beside the denoiser's are: {', '.join(sorted(parameters))}"
         )
-    options = {name: parameter.default for name, parameter in known.items()} | given
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    options = defaults | options
     if options["decoder_type"] != "diffusion":
         raise UserError(
             "decoder_type of prodiff must be 'diffusion', but it is "
@@ -77,7 +78,7 @@ def text_options(given: dict[str, Any]) -> dict[str, Any]:
             "behind the sampler would not be distilled. It is "
             f"{options['postnet_layers']}"
         )
-    # No decoder is kept, so the type that FastSpeech2 is told does not matter.
+    # No decoder is kept, so its type for FastSpeech2 does not matter.
     options["decoder_type"] = "transformer"
     return options | {"dlayers": 0}
 

@@ -54,7 +54,7 @@ class ProDiff(DiffusionTTS, TextEncoder):
             times.
         distilled_times: Times that a student was distilled at, with the final 0.
         prediction_type: What the network predicts: "x_0", "eps" or "v".
-        noise_cond: What it is told of the noise: "step", "alpha" or "log_snr".
+        noise_cond: Its noise condition: "step", "alpha" or "log_snr".
         train_times: Times at which a teacher is trained: "discrete" (1 ... T) or
             "continuous" ((0, T], Salimans & Ho), which leaves the number of steps,
             and so the chain of its students, open.

@@ -2,7 +2,7 @@
 
 import argparse
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import soundfile
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
 from espnet_prodiff.errors import DataError
+from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.training.registry import CLASSES
 
 HOW_TO_GET_DURATIONS = (
@@ -175,28 +176,27 @@ def check_sampling_rate(wav_scp: Path, feats_extract_conf: dict[str, Any]) -> No
     Raises:
         DataError: If it has another rate than the features.
     """
-    with wav_scp.open(encoding="utf-8") as lines:
-        line = lines.readline().split(maxsplit=1)
+    source = next(iter(read_table(wav_scp).values()), "")
     expected = feats_extract_conf.get("fs")
-    if expected is None or len(line) != 2 or not Path(line[1].strip()).is_file():
+    if expected is None or not Path(source).is_file():
         return
     try:
-        found = soundfile.info(line[1].strip()).samplerate
+        rate = soundfile.info(source).samplerate
     except soundfile.LibsndfileError:
         return  # the reader will name it
     expected = LogMelFbank(fs=expected).fs  # "24k" is 24000
-    if found != expected:
+    if rate != expected:
         raise DataError(
-            f"{wav_scp}: {line[1].strip()} has {found} Hz, but the features (fs) have "
-            f"{expected} Hz: resample it (stage 2 does), or train with --fs {found}"
+            f"{wav_scp}: {source} has {rate} Hz, but the features (fs) have "
+            f"{expected} Hz: resample it (stage 2 does), or train with --fs {rate}"
         )
 
 
 def _check_labels(file: Path | None, count: int) -> None:
     if file is None:
         raise DataError(f"num_labels is {count}, but no sids: {HOW_TO_GET_LABELS}")
-    for line in file.read_text(encoding="utf-8").splitlines():
-        uid, *labels = line.split()
+    for uid, value in read_table(file).items():
+        labels = value.split()
         if len(labels) != 1 or not labels[0].isdigit() or int(labels[0]) >= count:
             raise DataError(
                 f"{file}, utterance {uid}: its label is {' '.join(labels)!r}, expected "
@@ -205,13 +205,13 @@ def _check_labels(file: Path | None, count: int) -> None:
             )
 
 
-def _check_covered(durations: Path, wanted: Path) -> None:
+def _check_covered(durations: Path, shapes: Path) -> None:
     if not durations.is_file():
         raise DataError(f"{durations} does not exist: {HOW_TO_GET_DURATIONS}")
-    missing = sorted(set(_keys(wanted)) - set(_keys(durations)))
+    missing = sorted(read_table(shapes).keys() - read_table(durations).keys())
     if missing:
         raise DataError(
-            f"{durations} lacks {len(missing)} of the utterances of {wanted}: "
+            f"{durations} lacks {len(missing)} of the utterances of {shapes}: "
             f"{', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}. Make their "
             "durations or take them out of the data directory"
         )
@@ -233,16 +233,10 @@ def _check_stats(stats_file: Path, args: argparse.Namespace) -> None:
     hop = conf.get("hop_length")
     if not shapes or hop is None:
         return
-    with open(shapes[0], encoding="utf-8") as lines:
-        samples = [int(line.split()[1].split(",")[0]) for line in lines]
+    samples = [int(shape.split(",")[0]) for shape in read_table(shapes[0]).values()]
     expected = sum(length // hop + 1 for length in samples)
     if frames != expected:
         raise DataError(
             f"{stats_file} was computed over {frames} frames, but the utterances of "
             f"{shapes[0]} have {expected}: it is of another corpus. Run stage 6 again"
         )
-
-
-def _keys(path: Path) -> Iterable[str]:
-    with path.open(encoding="utf-8") as lines:
-        return [line.split(maxsplit=1)[0] for line in lines if line.strip()]

@@ -146,8 +146,8 @@ def teacher_times(teacher: Teacher, student: DiffusionTTS) -> Tensor:
     distilled = teacher.conf.get("distilled_times")
     if distilled is not None and len(distilled) == teacher.num_steps + 1:
         return torch.tensor(distilled, dtype=torch.float64)
-    own = teacher.conf.get("num_steps") == teacher.num_steps
-    if own and teacher.conf.get(FORMAT_KEY) == 1:
+    evenly = teacher.conf.get("num_steps") == teacher.num_steps
+    if evenly and teacher.conf.get(FORMAT_KEY) == 1:
         return student.denoiser.schedule.timesteps(teacher.num_steps)
     return student.sampling_times.placed(teacher.num_steps)
 

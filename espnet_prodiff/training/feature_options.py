@@ -1,4 +1,4 @@
-"""What a model of waves must know of the features, entered into its ``tts_conf``."""
+"""Options of a waveform model that repeat those of the features."""
 
 import argparse
 

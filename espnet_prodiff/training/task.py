@@ -72,8 +72,8 @@ class DiffusionTTSTask(TTSTask):
         if ours:
             # Written to config.yaml, where it tells our models from ESPnet's built-in.
             # A student's options mean what its teacher's do.
-            own = CHECKPOINT_FORMAT if teacher is None else teacher.conf[FORMAT_KEY]
-            args.tts_conf = {FORMAT_KEY: own, **args.tts_conf}
+            version = CHECKPOINT_FORMAT if teacher is None else teacher.conf[FORMAT_KEY]
+            args.tts_conf = {FORMAT_KEY: version, **args.tts_conf}
             copy_feature_options(args)
         if teacher is not None:
             halved = max(1, teacher.num_steps // 2)

@@ -1,4 +1,4 @@
-"""What identifies a teacher: its files, its config and the steps that it is sampled in.
+"""The record of a teacher: its files, its config and its number of steps.
 
 A plain record: the student holds no module of its teacher, so that the teacher is
 neither saved with it, nor optimised, nor distributed.
@@ -43,7 +43,7 @@ class Teacher:
 
     @property
     def is_student(self) -> bool:
-        """Whether it was distilled itself."""
+        """True if it was distilled itself."""
         old = self.conf[FORMAT_KEY] == 1 and self.conf.get("num_steps") is not None
         return self.conf.get("distilled_times") is not None or old
 

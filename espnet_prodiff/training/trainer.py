@@ -27,16 +27,16 @@ def init_student(model: AbsESPnetModel, model_file: Path) -> None:
     """
     weights = load_weights(model_file)
     network = model.tts.denoiser.network
-    own = network.state_dict()
+    initial = network.state_dict()
     theirs = {k[len(NETWORK) :]: v for k, v in weights.items() if k.startswith(NETWORK)}
-    taken = weights_from_teacher(own, theirs, model.tts.layer_major)
+    inherited = weights_from_teacher(initial, theirs, model.tts.layer_major)
     others = {k: v for k, v in weights.items() if not k.startswith(NETWORK)}
-    states = {NETWORK + name: value for name, value in (own | taken).items()}
+    states = {NETWORK + name: value for name, value in (initial | inherited).items()}
     fit_weights(model, others | states, model_file)
-    fresh = [name for name in own if name not in taken]
+    fresh = [name for name in initial if name not in inherited]
     logging.info(
-        f"The student starts with {len(taken)} of its denoiser's {len(own)} weights "
-        f"from {model_file}; at random start: {', '.join(fresh) or 'none'}"
+        f"The student starts with {len(inherited)} of its denoiser's {len(initial)} "
+        f"weights from {model_file}; at random start: {', '.join(fresh) or 'none'}"
     )
 
 

@@ -135,12 +135,12 @@ class TextEncoder(nn.Module):
         lids: Tensor | None,
     ) -> Tensor:
         """Add speaker and language to the hidden states, (B, N, C)."""
-        for needed, given, name in (
+        for needed, value, name in (
             (self.sid_emb, sids, "sids (a speaker id)"),
             (self.lid_emb, lids, "lids (a language id)"),
             (self.projection, spembs, "spembs (a speaker embedding)"),
         ):
-            if needed is not None and given is None:
+            if needed is not None and value is None:
                 raise UserError(f"this model was trained with {name}, but none came")
         if self.sid_emb is not None:
             hidden = hidden + self.sid_emb(sids.view(-1)).unsqueeze(1)

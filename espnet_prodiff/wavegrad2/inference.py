@@ -1,15 +1,17 @@
-"""Inference of WaveGrad 2: what the denoiser is conditioned on, from a text."""
+"""Inference of WaveGrad 2: from a text to a wave."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from espnet_prodiff.common.durations import durations_from_log
+from espnet_prodiff.common.model import Callback
 from espnet_prodiff.common.padding import append_eos
+from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.errors import InputError
 from espnet_prodiff.wavegrad2.upsampling import gaussian_upsampling
 
@@ -17,6 +19,54 @@ if TYPE_CHECKING:
     from espnet_prodiff.wavegrad2.wavegrad2 import WaveGrad2
 
 PART = 1024  # frames that are upsampled at once: their weights are (frames, tokens)
+
+
+@torch.no_grad()
+def speak(
+    model: WaveGrad2,
+    text: Tensor,
+    feats: Tensor | None = None,
+    durations: Tensor | None = None,
+    spembs: Tensor | None = None,
+    sids: Tensor | None = None,
+    lids: Tensor | None = None,
+    *,
+    alpha: float = 1.0,
+    use_teacher_forcing: bool = False,
+    callback: Callback | None = None,
+    **sampling: Any,
+) -> dict[str, Tensor]:
+    """Speak one utterance; the decoder's work needs the memory of a tile only.
+
+    Args:
+        model: The model.
+        text: Token ids, (N,).
+        feats: Ignored; ESPnet passes it with teacher forcing.
+        durations: Frames of each token and eos, (N + 1,).
+        spembs: Speaker embedding, (spk_embed_dim,).
+        sids: Speaker id, (1,).
+        lids: Language id, (1,).
+        alpha: Factor on the predicted durations: 2 speaks at half the speed.
+        use_teacher_forcing: Use the given durations.
+        callback: See ``espnet_prodiff.diffusion.sample``.
+        **sampling: Options of `Sampling`.
+
+    Returns:
+        wav (frames * hop,) in [-1, 1] and duration (N + 1,).
+
+    Raises:
+        UserError: If an option is outside its range or an input is missing.
+    """
+    options = Sampling(**sampling)
+    model.times(options.num_steps, options.schedule)  # refuse them before the work
+    identity = {"spembs": spembs, "sids": sids, "lids": lids}
+    forced = None
+    if use_teacher_forcing:
+        forced = check_durations(durations, len(text) + 1)
+    frames, cond = inference_cond(model, text, identity, alpha, forced)
+    samples = int(frames.sum()) * model.hop_length
+    wav = model.generate_wave(samples, cond, options, callback)
+    return {"wav": wav, "duration": frames}
 
 
 def inference_cond(

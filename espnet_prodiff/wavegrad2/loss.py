@@ -1,11 +1,12 @@
-"""Training of WaveGrad 2 beside the diffusion: duration loss and SpecAugment."""
+"""Training of WaveGrad 2 beside the diffusion: durations, mel, SpecAugment."""
 
 from typing import Any
 
 from espnet2.asr.specaug.specaug import SpecAug
-from torch import Tensor
+from torch import Tensor, nn
 
 from espnet_prodiff.common.padding import length_mask
+from espnet_prodiff.diffusion import absolute_error
 from espnet_prodiff.errors import UserError
 
 
@@ -20,6 +21,20 @@ def duration_loss(predicted: Tensor, durations: Tensor, lengths: Tensor) -> Tens
     mask = length_mask(lengths, durations.shape[1], predicted.dtype)[:, 0]
     target = (durations + 1).to(predicted.dtype).log()
     return ((predicted - target) ** 2 * mask).sum() / mask.sum()
+
+
+def mel_loss(mel_proj: nn.Module, cond: Tensor, mel: Tensor, valid: Tensor) -> Tensor:
+    """L1 of the mel as a linear layer reads it from the upsampled frames.
+
+    Args:
+        mel_proj: The layer.
+        cond: Upsampled frames, (B, C, F).
+        mel: (B, n_mels, F).
+        valid: Frames inside the utterances, (B, F).
+    """
+    prediction = mel_proj(cond.transpose(1, 2)).transpose(1, 2)
+    mask = valid.to(prediction.dtype)[:, None]
+    return absolute_error(prediction, mel, mask).mean()
 
 
 def build_specaug(conf: dict[str, Any] | None) -> SpecAug | None:

@@ -27,7 +27,7 @@ UP_DILATIONS = ((1, 2, 1, 2), (1, 2, 1, 2), (1, 2, 4, 8), (1, 2, 4, 8), (1, 2, 4
 
 
 class PreparedCond(NamedTuple):
-    """What ``WaveGradNetwork.prepare_cond`` makes of the frames.
+    """The frames after ``WaveGradNetwork.prepare_cond``.
 
     Attributes:
         features: (B, pre_channels, F).
@@ -125,11 +125,11 @@ class WaveGradNetwork(nn.Module):
         Raises:
             UserError: If there are not ``cond_channels`` channels.
         """
-        found = None if cond is None else tuple(cond.shape)
-        if found is None or len(found) != 3 or found[1] != self.cond_proj.in_channels:
+        shape = None if cond is None else tuple(cond.shape)
+        if shape is None or len(shape) != 3 or shape[1] != self.cond_proj.in_channels:
             raise UserError(
                 "the frames of this decoder must be of shape (B, "
-                f"{self.cond_proj.in_channels}, F), but they are {found}"
+                f"{self.cond_proj.in_channels}, F), but they are {shape}"
             )
         return PreparedCond(self.cond_proj(cond))
 

@@ -7,25 +7,23 @@ import torch
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor, nn
 
-from espnet_prodiff.common.crops import check_hop, draw_crops
-from espnet_prodiff.common.model import CHECKPOINT_FORMAT, Callback
+from espnet_prodiff.common.crops import check_hop
+from espnet_prodiff.common.model import CHECKPOINT_FORMAT
 from espnet_prodiff.common.padding import (
     append_eos,
-    validation_generator,
 )
-from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.common.wave_diffusion import (
     noise_schedule,
     objective_of,
 )
 from espnet_prodiff.common.wave_model import WaveDiffusionTTS
-from espnet_prodiff.diffusion import Denoiser, absolute_error
+from espnet_prodiff.diffusion import Denoiser
 from espnet_prodiff.errors import UserError, check_positive
 from espnet_prodiff.wavegrad2.duration_predictor import Predictors
 from espnet_prodiff.wavegrad2.encoder import TextEncoder
 from espnet_prodiff.wavegrad2.factors import upsample_factors
-from espnet_prodiff.wavegrad2.inference import check_durations, inference_cond
-from espnet_prodiff.wavegrad2.loss import build_specaug, duration_loss
+from espnet_prodiff.wavegrad2.inference import speak
+from espnet_prodiff.wavegrad2.loss import build_specaug, duration_loss, mel_loss
 from espnet_prodiff.wavegrad2.network import WaveGradNetwork
 from espnet_prodiff.wavegrad2.tiling import TiledNetwork
 from espnet_prodiff.wavegrad2.upsampling import gaussian_upsampling
@@ -35,7 +33,7 @@ class WaveGrad2(WaveDiffusionTTS):
     """WaveGrad 2 as an ESPnet model (``tts: wavegrad2``), text to wave in one model.
 
     An encoder of the tokens, Gaussian upsampling to frames, and WaveGrad's U-net, which
-    learns from windows of the frames and is told the noise as a continuous alpha.
+    learns from windows of the frames, with a continuous alpha as noise condition.
     Teacher and student are the same class: a student differs in its weights and in
     ``num_steps``.
 
@@ -224,15 +222,8 @@ class WaveGrad2(WaveDiffusionTTS):
         check_hop(feats_lengths, speech_lengths, self.hop_length)
         text = text[:, : text_lengths.max()]
         tokens, lengths = append_eos(text, text_lengths, self.eos)
-        generator = None if self.training else validation_generator(speech_lengths)
-        window = draw_crops(
-            speech,
-            speech_lengths,
-            feats,
-            feats_lengths,
-            self.window_frames,
-            self.hop_length,
-            generator,
+        window, generator = self.random_crops(
+            speech, speech_lengths, feats, feats_lengths, self.window_frames
         )
         frames = torch.arange(self.window_frames, device=text.device)
         inputs = {
@@ -260,10 +251,8 @@ class WaveGrad2(WaveDiffusionTTS):
             )
             loss = loss + self.duration_loss_weight * losses["duration_loss"]
             if self.mel_proj is not None:
-                mel = self.mel_proj(cond.transpose(1, 2)).transpose(1, 2)
                 valid = inputs["frames"] < feats_lengths[:, None]
-                valid = valid.to(mel.dtype)[:, None]
-                losses["mel_loss"] = absolute_error(mel, window.mel, valid).mean()
+                losses["mel_loss"] = mel_loss(self.mel_proj, cond, window.mel, valid)
                 loss = loss + self.mel_loss_weight * losses["mel_loss"]
         stats = {"loss": loss.detach(), **{k: v.detach() for k, v in losses.items()}}
         return force_gatherable((loss, stats, len(text)), loss.device)
@@ -295,48 +284,6 @@ class WaveGrad2(WaveDiffusionTTS):
         upsampled = upsampled * inside.unsqueeze(-1)
         return self.resampling.log_durations(hidden, lengths), upsampled.transpose(1, 2)
 
-    @torch.no_grad()
-    def inference(
-        self,
-        text: Tensor,
-        feats: Tensor | None = None,
-        durations: Tensor | None = None,
-        spembs: Tensor | None = None,
-        sids: Tensor | None = None,
-        lids: Tensor | None = None,
-        *,
-        alpha: float = 1.0,
-        use_teacher_forcing: bool = False,
-        callback: Callback | None = None,
-        **sampling: Any,
-    ) -> dict[str, Tensor]:
-        """Speak one utterance; the decoder's work needs the memory of a tile only.
-
-        Args:
-            text: Token ids, (N,).
-            feats: Ignored; ESPnet passes it with teacher forcing.
-            durations: Frames of each token and eos, (N + 1,).
-            spembs: Speaker embedding, (spk_embed_dim,).
-            sids: Speaker id, (1,).
-            lids: Language id, (1,).
-            alpha: Factor on the predicted durations: 2 speaks at half the speed.
-            use_teacher_forcing: Use the given durations.
-            callback: See ``espnet_prodiff.diffusion.sample``.
-            **sampling: Options of `Sampling`.
-
-        Returns:
-            wav (frames * hop,) in [-1, 1] and duration (N + 1,).
-
-        Raises:
-            UserError: If an option is outside its range or an input is missing.
-        """
-        options = Sampling(**sampling)
-        self.times(options.num_steps, options.schedule)  # refuse them before the work
-        identity = {"spembs": spembs, "sids": sids, "lids": lids}
-        forced = None
-        if use_teacher_forcing:
-            forced = check_durations(durations, len(text) + 1)
-        frames, cond = inference_cond(self, text, identity, alpha, forced)
-        samples = int(frames.sum()) * self.hop_length
-        wav = self.generate_wave(samples, cond, options, callback)
-        return {"wav": wav, "duration": frames}
+    def inference(self, text: Tensor, **options: Any) -> dict[str, Tensor]:
+        """Speak one utterance: ``wavegrad2.inference.speak`` with this model."""
+        return speak(self, text, **options)
