@@ -26,9 +26,9 @@ from espnet2.tts.prodiff import ProDiff as Builtin
 
 from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
 from espnet_prodiff.evaluation.machine import describe_command, describe_machine
+from espnet_prodiff.evaluation.mel_inputs import mel_inputs
 from espnet_prodiff.evaluation.mel_model import VARIANCES, MelModel
-from espnet_prodiff.evaluation.mel_scores import score_models
-from espnet_prodiff.evaluation.run import mel_inputs
+from espnet_prodiff.evaluation.score_mels import score_models
 from espnet_prodiff.training.task import DiffusionTTSTask
 
 KEYS = {"ours": "prodiff", "built-in": "prodiff_builtin"}
@@ -142,8 +142,9 @@ def main() -> None:
         )
         scores = {}
         for variance in VARIANCES:
-            found = score_models([model], inputs, range(args.seeds), variance)
-            scores[variance] = float(np.mean(list(found[model.name].l1.values())))
+            by_model = score_models([model], inputs, range(args.seeds), variance)
+            l1 = by_model[model.name]["mel_l1"]
+            scores[variance] = float(np.mean(list(l1.values())))
         table.setdefault(name, {})[lr] = scores
         print(
             f"| {name} | {lr} | {scores['predicted']:.3f} | {scores['true']:.3f} |",

@@ -24,17 +24,17 @@ from espnet_prodiff.fileio.tables import read_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "egs2_recipe/mini/tts1/local"))
 from espeak import Espeak
-from synthesize_corpus import draw_style
+from synthesize_corpus import random_style
 
-from espnet_prodiff.evaluation.diversity import (
+from espnet_prodiff.evaluation.machine import describe_command, describe_machine
+from espnet_prodiff.evaluation.measurement import measure
+from espnet_prodiff.evaluation.mel_model import MelModel
+from espnet_prodiff.evaluation.metrics.diversity import (
     compare_histograms,
     fit_bins,
     histogram,
 )
-from espnet_prodiff.evaluation.machine import describe_command, describe_machine
-from espnet_prodiff.evaluation.measurement import measure
-from espnet_prodiff.evaluation.mel_model import MelModel
-from espnet_prodiff.evaluation.mel_statistics import seed_spread
+from espnet_prodiff.evaluation.metrics.mel_statistics import seed_spread
 from espnet_prodiff.inference.loading import load_acoustic_model
 
 
@@ -83,7 +83,7 @@ def main() -> None:
         names, ends = truth[::2], [int(end) for end in truth[1::2]]
         rows = []
         for _ in range(args.num_styles):
-            samples, phones = espeak.synthesize(text, draw_style(rng))
+            samples, phones = espeak.synthesize(text, random_style(rng))
             if [name for name, _ in phones] != names:
                 left_out += 1
                 continue

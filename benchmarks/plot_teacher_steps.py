@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from espnet_prodiff.evaluation.plots.figures import new_figure, save
+from espnet_prodiff.fileio.figures import new_figure, save_figure
 
 STEPS = (1, 2, 4, 8, 16, 32, 64)
 ROOT = Path(__file__).parents[1]
@@ -44,7 +44,7 @@ def main() -> None:
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
-    print(save(figure, ROOT / "docs" / "images" / "teacher_steps.png"))
+    print(save_figure(figure, ROOT / "docs" / "images" / "teacher_steps.png"))
 
 
 if __name__ == "__main__":

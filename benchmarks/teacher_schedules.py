@@ -33,20 +33,20 @@ from espnet_prodiff.common.memory import keep_freed_memory
 from espnet_prodiff.common.padding import append_eos
 from espnet_prodiff.diffusion import Denoiser, NoiseSchedule, diffusion_loss, sample
 from espnet_prodiff.diffusion.sampling_times import decibels, snr_times
-from espnet_prodiff.evaluation.diversity import (
+from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
+from espnet_prodiff.evaluation.machine import describe_command, describe_machine
+from espnet_prodiff.evaluation.mel_inputs import mel_inputs
+from espnet_prodiff.evaluation.mel_model import MelModel
+from espnet_prodiff.evaluation.metrics.diversity import (
     compare_histograms,
     fit_bins,
     histogram,
 )
-from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
-from espnet_prodiff.evaluation.machine import describe_command, describe_machine
-from espnet_prodiff.evaluation.mel_model import MelModel
-from espnet_prodiff.evaluation.mel_statistics import (
+from espnet_prodiff.evaluation.metrics.mel_statistics import (
     mel_l1,
     seed_spread,
     variance_ratio,
 )
-from espnet_prodiff.evaluation.run import mel_inputs
 from espnet_prodiff.prodiff.loss import l1_ssim_error
 from espnet_prodiff.prodiff.network import ProDiffNetwork
 from espnet_prodiff.training.task import DiffusionTTSTask

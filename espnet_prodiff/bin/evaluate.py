@@ -8,23 +8,18 @@ python3 -m espnet_prodiff.bin.evaluate --data_dir dump/raw/eval1 \
 
 A --system is a directory that stage 8 decoded into: it is scored by its waveforms. A
 --resynthesis is one of a vocoder that was given the recordings' own mels (DiffWave): it
-is scored sample by sample as well, by PESQ, STOI and log-mel distance. A
---model is drawn from anew, with the reference durations: it is scored by its mels, and
-the first is what the others' distance is measured to. One name, one row. The
-config.yaml beside a model file is the model's.
+is scored sample by sample as well, by PESQ, STOI and log-mel distance. A --model is
+sampled anew, with the reference durations: it is scored by its mels, and the others'
+distance is measured to the first. One name, one row. The config.yaml beside a model
+file is the model's.
 """
 
 import argparse
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from espnet_prodiff.errors import DataError, one_message
-
-if TYPE_CHECKING:
-    from espnet_prodiff.evaluation.evaluation_set import EvaluationSet
-    from espnet_prodiff.evaluation.mel_model import MelInputs, MelModel
+from espnet_prodiff.errors import one_message
 
 MODULE = "espnet_prodiff.bin.evaluate"
 
@@ -47,30 +42,23 @@ def get_parser() -> argparse.ArgumentParser:
         "--max_utts", type=_positive, help="take only the first utterances"
     )
     what = parser.add_argument_group("what to measure")
-    what.add_argument(
-        "--system",
-        type=_named,
-        action="append",
-        default=[],
-        metavar="NAME=DIR",
-        help="directory that stage 8 decoded into; repeat",
-    )
-    what.add_argument(
-        "--resynthesis",
-        type=_named,
-        action="append",
-        default=[],
-        metavar="NAME=DIR",
-        help="the same of a vocoder given the recordings' mels; repeat",
-    )
-    what.add_argument(
-        "--model",
-        type=_named,
-        action="append",
-        default=[],
-        metavar="NAME=FILE[:NUM_STEPS]",
-        help="model to draw mels from; repeat",
-    )
+    for option, metavar, text in (
+        ("--system", "NAME=DIR", "directory that stage 8 decoded into; repeat"),
+        (
+            "--resynthesis",
+            "NAME=DIR",
+            "the same of a vocoder given the recordings' mels; repeat",
+        ),
+        ("--model", "NAME=FILE[:NUM_STEPS]", "model to sample mels from; repeat"),
+    ):
+        what.add_argument(
+            option,
+            type=_named,
+            action="append",
+            default=[],
+            metavar=metavar,
+            help=text,
+        )
     what.add_argument(
         "--train_config",
         type=Path,
@@ -81,7 +69,7 @@ def get_parser() -> argparse.ArgumentParser:
     what.add_argument("--vocoder_config", type=Path)
     how = parser.add_argument_group("how")
     how.add_argument(
-        "--num_seeds", type=_positive, default=4, help="draws of each model"
+        "--num_seeds", type=_positive, default=4, help="samples of each model"
     )
     how.add_argument(
         "--variance",
@@ -96,7 +84,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--num_pictures",
         type=int,
         default=3,
-        help="utterances to draw; 0 for no pictures and no audio of the seeds",
+        help="utterances to plot; 0 for no pictures and no audio of the seeds",
     )
     parser.add_argument("--output_dir", type=Path, required=True)
     return parser
@@ -110,16 +98,16 @@ def _positive(value: str) -> int:
 
 
 def _named(value: str) -> tuple[str, str]:
-    name, found, path = value.partition("=")
-    if not (name.strip() and found and path.strip()):
+    name, _, path = (part.strip() for part in value.partition("="))
+    if not (name and path):
         raise argparse.ArgumentTypeError(f"{value!r} is not NAME=PATH")
-    return name.strip(), path.strip()
+    return name, path
 
 
 def split_steps(path: str) -> tuple[Path, int | None]:
     """Split "FILE:NUM_STEPS"; without a number after the last colon it is all file."""
-    file, found, steps = path.rpartition(":")
-    if found and steps.isdigit():
+    file, _, steps = path.rpartition(":")
+    if file and steps.isdigit():
         return Path(file), int(steps)
     return Path(path), None
 
@@ -145,160 +133,34 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
 
     with one_message("evaluate"):
-        run(args)
+        from espnet_prodiff.evaluation.evaluate import ModelFile, evaluate
+        from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
+        from espnet_prodiff.evaluation.machine import describe_command
+        from espnet_prodiff.evaluation.systems import System
+        from espnet_prodiff.evaluation.table import to_markdown
 
-
-def run(args: argparse.Namespace) -> None:
-    """Measure, write ``results.md``, ``results.json`` and ``images/*.png``."""
-    from espnet_prodiff.evaluation import run as evaluation
-    from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
-    from espnet_prodiff.evaluation.machine import describe_command, describe_machine
-    from espnet_prodiff.evaluation.plots.steps import plot_steps
-    from espnet_prodiff.evaluation.progress import progress_bar
-    from espnet_prodiff.evaluation.table import Results, write_results
-
-    data = read_evaluation_set(
-        args.data_dir, args.durations, args.spembs, args.max_utts
-    )
-    systems = {name: Path(path) for name, path in args.system + args.resynthesis}
-    vocoders = {name for name, _ in args.resynthesis}
-    for name, directory in systems.items():
-        evaluation.require_wavs(name, directory, data)
-    speak, models, token_list = _load(args)
-    notes = []
-    if args.model and not args.durations:
-        notes.append("the models' mels were not scored: no reference durations")
-    utterances: list[MelInputs] = []
-    if models:
-        utterances = evaluation.mel_inputs(data, speak.text_to_ids, models[0].tts)
-    durations = f"{args.durations}" if args.durations else "none"
-    about = {
-        "data": f"{data.directory}, {len(data)} utterances, {data.fs} Hz; "
-        f"reference durations: {durations}",
-        "machine": describe_machine(),
-        "command": f"`{describe_command(MODULE)}`",
-    }
-    results = Results(about, {}, notes=notes)
-    copied = args.output_dir / "copy_synthesis"
-    if systems:
-        if speak.vocoder is not None:
-            speech = (data, speak.feats_extract, speak.vocoder, copied, progress_bar)
-            evaluation.copy_synthesis(*speech)
-            systems = {evaluation.UPPER_BOUND: copied, **systems}
-            vocoders.add(evaluation.UPPER_BOUND)
-        hop = speak.feats_extract.get_parameters()["n_shift"]
-        evaluation.add_speech(
-            results,
-            data,
-            systems,
-            (args.f0min, args.f0max),
-            1000 * hop / data.fs,
-            args.nj,
-            progress_bar,
-            vocoders,
-            speak.feats_extract,
+        results, files = evaluate(
+            read_evaluation_set(
+                args.data_dir, args.durations, args.spembs, args.max_utts
+            ),
+            args.output_dir,
+            systems=[
+                *(System(name, Path(path)) for name, path in args.system),
+                *(System(name, Path(path), True) for name, path in args.resynthesis),
+            ],
+            models=[ModelFile(name, *split_steps(path)) for name, path in args.model],
+            train_config=args.train_config,
+            vocoder_file=args.vocoder_file,
+            vocoder_config=args.vocoder_config,
+            num_seeds=args.num_seeds,
+            variance=args.variance,
+            f0_range=(args.f0min, args.f0max),
+            nj=args.nj,
+            num_pictures=args.num_pictures,
+            command=describe_command(MODULE),
         )
-    if models:
-        about["mels"] = (
-            f"{args.num_seeds} draws of each model, reference durations, "
-            f"{args.variance} pitch and energy"
-        )
-        seeds = range(args.num_seeds)
-        evaluation.add_mels(
-            results, models, utterances, seeds, args.variance, progress_bar
-        )
-    files = list(write_results(results, args.output_dir))
-    print(files[0].read_text(encoding="utf-8"))
-    if args.num_pictures > 0:
-        files += _draw(args, data, systems, models, utterances, speak, token_list)
-        steps = {model.name: model.steps for model in models if model.steps}
-        if len(set(steps.values())) > 1:
-            path = args.output_dir / "images" / "steps.png"
-            files.append(plot_steps(results.rows, steps, path))
-    print("\n".join(f"wrote {file}" for file in files))
-
-
-def _load(args: argparse.Namespace) -> tuple[Any, list["MelModel"], list[str]]:
-    """Load the first model with its vocoder, and every model, each file once."""
-    from espnet_prodiff.evaluation.mel_model import MelModel
-    from espnet_prodiff.inference.loading import load_acoustic_model
-    from espnet_prodiff.inference.text2speech import Text2Speech
-
-    files = [(name, *split_steps(path)) for name, path in args.model]
-    if files:
-        first = files[0][1]
-    elif args.train_config:
-        weights = sorted(args.train_config.parent.glob("*.pth"))
-        weights = [path for path in weights if path.name != "checkpoint.pth"]
-        if not weights:
-            raise DataError(
-                f"No model beside {args.train_config}: pass one with --model."
-            )
-        first = weights[0]
-    else:
-        raise DataError("Pass --train_config, or a --model.")
-    speak = Text2Speech(
-        args.train_config if not files else None,
-        first,
-        vocoder_file=args.vocoder_file,
-        vocoder_config=args.vocoder_config,
-    )
-    if speak.feats_extract is None:
-        raise DataError(f"{first} has no feature extractor of its own.")
-    loaded = {first: speak.model}
-    models = []
-    for name, file, num_steps in files if args.durations else ():
-        if file not in loaded:
-            loaded[file], theirs = load_acoustic_model(None, file)
-            if theirs.token_list != speak.train_args.token_list:
-                raise DataError(
-                    f"Model {name!r}: its token list is not that of {first}."
-                )
-        models.append(MelModel(loaded[file], name, num_steps))
-    return speak, models, list(speak.train_args.token_list)
-
-
-def _draw(
-    args: argparse.Namespace,
-    data: "EvaluationSet",
-    systems: dict[str, Path],
-    models: list["MelModel"],
-    utterances: list["MelInputs"],
-    speak: Any,
-    token_list: list[str],
-) -> list[Path]:
-    from espnet_prodiff.evaluation.plots import pictures
-
-    images = args.output_dir / "images"
-    shown = utterances[: args.num_pictures]
-    drawn = []
-    if models:
-        drawn += pictures.draw_model_mels(models, shown, data, args.variance, 0, images)
-        drawn += pictures.draw_alignments(models[0], shown, data, token_list, images)
-        drawn += pictures.draw_denoising(models, shown[0], data, 0, images)
-        if args.num_seeds > 1:
-            drawn += pictures.draw_seeds(
-                models,
-                shown[0],
-                data,
-                args.variance,
-                range(args.num_seeds),
-                speak.vocoder,
-                args.output_dir,
-            )
-    decoded = args.system + args.resynthesis
-    if decoded:
-        utts = list(data)[: args.num_pictures]
-        chosen = dict(decoded)
-        paths = {name: Path(path) for name, path in chosen.items()}
-        drawn += pictures.draw_decoded_mels(
-            paths, speak.feats_extract, data, utts, images
-        )
-    exp_dirs = [split_steps(path)[0].parent for _, path in args.model]
-    if not exp_dirs and args.train_config:
-        exp_dirs = [args.train_config.parent]
-    drawn += pictures.draw_losses(list(dict.fromkeys(exp_dirs)), images)
-    return drawn
+        print(to_markdown(results))
+        print("\n".join(f"wrote {file}" for file in files))
 
 
 if __name__ == "__main__":

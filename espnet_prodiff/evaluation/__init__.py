@@ -1,9 +1,8 @@
-"""How good is the speech: metrics, tables and pictures.
+"""Measure speech: metrics, tables and plots.
 
-Each file holds one measure, arrays in and numbers out: ``cepstrum`` (MCD with DTW),
-``pitch`` (log-F0 RMSE), ``durations``, ``speed`` (RTF), ``mel_statistics`` (L1,
-variance, spread over seeds), ``diversity`` (NDB, JSD) and ``resynthesis`` (PESQ, STOI).
-``audio_scores`` and ``mel_scores`` apply them to decoded directories and to models,
-``table`` writes the result and the ``plot_*`` files draw it. Nothing here knows how a
-model is loaded.
+`evaluate.evaluate` does it all: it takes an `EvaluationSet`, decoded directories
+(`System`) and model files, and writes a table and pictures. ``metrics`` holds each
+formula with its record, ``score_speech`` and ``score_mels`` apply them to decoded
+directories and to models (`MelModel`), ``table`` writes the results, ``plots`` the
+pictures. A new metric is a file in ``metrics`` and its name in a family there.
 """

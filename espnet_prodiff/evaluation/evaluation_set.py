@@ -20,9 +20,10 @@ class EvaluationSet:
         fs: Sampling rate in Hz, of the first recording.
         recordings: Sound file by utterance.
         texts: Text by utterance.
-        durations: Frames per token (T_text + 1,) by utterance; empty if none given.
+        durations: Frames per token (T_text + 1,) by utterance; may be empty.
+        durations_file: Where they were read.
         ids: ``sids`` and ``lids`` by utterance, where the directory has them.
-        spembs: Speaker embedding (D,) by utterance; empty if none given.
+        spembs: Speaker embedding (D,) by utterance; may be empty.
     """
 
     directory: Path
@@ -30,6 +31,7 @@ class EvaluationSet:
     recordings: dict[str, Path]
     texts: dict[str, str]
     durations: dict[str, np.ndarray] = field(default_factory=dict)
+    durations_file: Path | None = None
     ids: dict[str, dict[str, int]] = field(default_factory=dict)
     spembs: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -91,6 +93,7 @@ def read_evaluation_set(
         recordings={utt: Path(recordings[utt]) for utt in utts},
         texts=pick(read_table(root / "text"), root / "text"),
         durations=pick(read_durations(durations), durations) if durations else {},
+        durations_file=Path(durations) if durations else None,
         ids=ids,
         spembs=vectors,
     )

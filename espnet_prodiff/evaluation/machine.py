@@ -1,4 +1,4 @@
-"""What the figures were measured with."""
+"""The machine and the command of a measurement."""
 
 import os
 import platform

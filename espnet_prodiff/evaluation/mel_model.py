@@ -1,9 +1,8 @@
-"""Draw normalised mels from a model, with the recording's durations.
+"""Sample normalised mels from a model, with the recording's durations.
 
-A model of waves is drawn from too: the mel is then that of its wave.
+The mel of a waveform model is that of its wave.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,35 +11,17 @@ from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
 
 from espnet_prodiff.common.model import DiffusionTTS
-from espnet_prodiff.errors import DataError
+from espnet_prodiff.errors import DataError, check_choice
+from espnet_prodiff.evaluation.mel_inputs import MelInputs
 
 VARIANCES = ("predicted", "true")
 """Where pitch and energy come from: the model, or the recording."""
 
 
-@dataclass(frozen=True)
-class MelInputs:
-    """One utterance as a model takes it.
-
-    Attributes:
-        utt: Its name.
-        text: Token ids without eos (T_text,).
-        speech: The recording (T_wav,), float32.
-        durations: Frames per token and eos (T_text + 1,).
-        extras: ``sids`` (1,), ``lids`` (1,), ``spembs`` (D,), as the model needs them.
-    """
-
-    utt: str
-    text: Tensor
-    speech: Tensor
-    durations: Tensor
-    extras: dict[str, Tensor]
-
-
 class MelModel:
     """A TTS model that takes durations, or our DiffWave, at one number of steps.
 
-    Ours draws an utterance's noise from the seed alone, so two models with the same
+    Ours takes an utterance's noise from the seed alone, so two models with the same
     seed start from the same noise. Any other model is seeded through torch's global
     generator, and its number of steps is its own.
     """
@@ -60,25 +41,25 @@ class MelModel:
         self.name, self.model, self.tts = name, model, model.tts
         ours = self.shares_noise = isinstance(self.tts, DiffusionTTS)
         self.makes_waves = not self.tts.require_vocoder
-        # Whether what it says, or is to repeat, can be given frame by frame.
+        # The text with its durations, or the mel to repeat, can be given.
         if ours:
-            fits = self.tts.conditioning in ("text", "mel")
+            takes_frames = self.tts.conditioning in ("text", "mel")
         else:
-            fits = hasattr(self.tts, "duration_predictor")
-        if model.feats_extract is None or not fits:
+            takes_frames = hasattr(self.tts, "duration_predictor")
+        if model.feats_extract is None or not takes_frames:
             raise DataError(
                 f"Model {name!r}: {type(self.tts).__name__} makes no mel from given "
                 "durations; its waveforms can be scored with --system."
             )
-        own = self.tts.num_steps if ours else _builtin_steps(self.tts)
-        if num_steps not in (None, own) and not self.shares_noise:
+        default = self.tts.num_steps if ours else _builtin_steps(self.tts)
+        if num_steps not in (None, default) and not ours:
             raise DataError(
                 f"Model {name!r}: the number of steps of {type(self.tts).__name__} "
-                f"is fixed in training ({own}), {num_steps} cannot be had."
+                f"is fixed in training ({default}), {num_steps} cannot be had."
             )
         self.num_steps = num_steps
         # What it is sampled with; None where the model does not tell.
-        self.steps = num_steps or own
+        self.steps = num_steps or default
 
     @torch.no_grad()
     def recorded_mel(self, inputs: MelInputs) -> Tensor:
@@ -113,26 +94,23 @@ class MelModel:
 
     def same_features(self, other: "MelModel") -> bool:
         """Whether the normalised mels of two models can be compared."""
-        mine, theirs = (
-            (
-                m.model.feats_extract.get_parameters(),
-                {} if m.model.normalize is None else m.model.normalize.state_dict(),
-            )
+        features, others = (
+            m.model.feats_extract.get_parameters() for m in (self, other)
+        )
+        a, b = (
+            {} if m.model.normalize is None else m.model.normalize.state_dict()
             for m in (self, other)
         )
         return (
-            mine[0] == theirs[0]
-            and mine[1].keys() == theirs[1].keys()
-            and all(
-                torch.allclose(mine[1][k].double(), theirs[1][k].double(), rtol=1e-4)
-                for k in mine[1]
-            )
+            features == others
+            and a.keys() == b.keys()
+            and all(torch.allclose(a[k].double(), b[k].double(), rtol=1e-4) for k in a)
         )
 
     @torch.no_grad()
     def true_variance(self, inputs: MelInputs) -> dict[str, Tensor]:
         """Extract pitch and energy per token (T_text + 1, 1), normalised."""
-        found = {}
+        variance = {}
         frames = inputs.durations.sum()[None]
         for name in ("pitch", "energy"):
             extract = getattr(self.model, f"{name}_extract")
@@ -148,18 +126,18 @@ class MelModel:
             )[0]
             normalize = getattr(self.model, f"{name}_normalize")
             values = values if normalize is None else normalize(values)[0]
-            found[name] = values[0]
-        return found
+            variance[name] = values[0]
+        return variance
 
     @torch.no_grad()
-    def draw(
+    def sample_mels(
         self,
         inputs: MelInputs,
         seeds: list[int],
         variance: str = "predicted",
         **options: Any,
     ) -> np.ndarray:
-        """Draw an utterance's mel once per seed; arguments as of ``outputs``.
+        """Sample an utterance's mel once per seed; arguments as of ``outputs``.
 
         Returns:
             Normalised mels (num_seeds, T, n_mels), float32.
@@ -184,48 +162,50 @@ class MelModel:
             **options: Further options of ``tts.inference``.
 
         Returns:
-            What ``tts.inference`` gives, for each seed; with ``feat_gen`` (T, n_mels)
-            even where that is ``wav``.
+            The outputs of ``tts.inference``, one for each seed; a waveform model's too
+            have ``feat_gen`` (T, n_mels).
 
         Raises:
-            DataError: ``variance`` is neither, or the number of durations does
-                not fit the text.
+            UserError: ``variance`` is neither.
+            DataError: The number of durations does not fit the text.
         """
-        if variance not in VARIANCES:
-            raise DataError(
-                f"variance must be one of {', '.join(VARIANCES)}, not {variance!r}."
-            )
+        check_choice("variance", variance, VARIANCES)
         if len(inputs.durations) != len(inputs.text) + 1:
             raise DataError(
                 f"Utterance {inputs.utt}: {len(inputs.durations)} durations for "
                 f"{len(inputs.text)} tokens and eos: were they made with this "
                 "token list?"
             )
-        given = {**inputs.extras, **options}
+        options = {**inputs.extras, **options}
         if getattr(self.tts, "use_gst", False):
-            given["feats"] = self.recorded_mel(inputs)
+            options["feats"] = self.recorded_mel(inputs)
+        options |= self._pitch_and_energy(inputs, variance, options)
+        options |= dict(durations=inputs.durations, use_teacher_forcing=True)
+        return [self._output(inputs.text, seed, options) for seed in seeds]
+
+    def _pitch_and_energy(
+        self, inputs: MelInputs, variance: str, options: dict[str, Any]
+    ) -> dict[str, Tensor]:
         if variance == "true" and not self.makes_waves:
-            forced = self.true_variance(inputs)
-        elif self.shares_noise:
-            forced = {}
-        else:  # the others want both: a first pass predicts them
-            with torch.random.fork_rng():
-                free = self.tts.inference(inputs.text, **given)
-            forced = {name: free[name] for name in ("pitch", "energy")}
-        given.update(forced, durations=inputs.durations, use_teacher_forcing=True)
-        return [self._output(inputs.text, seed, given) for seed in seeds]
+            return self.true_variance(inputs)
+        if self.shares_noise:
+            return {}
+        with torch.random.fork_rng():  # the others want both: predict them first
+            free = self.tts.inference(inputs.text, **options)
+        return {name: free[name] for name in ("pitch", "energy")}
 
     def _output(
-        self, text: Tensor, seed: int, given: dict[str, Any]
+        self, text: Tensor, seed: int, options: dict[str, Any]
     ) -> dict[str, Tensor]:
         if self.shares_noise:
-            given = {**given, "num_steps": self.num_steps, "seed": seed}
+            options = {**options, "num_steps": self.num_steps, "seed": seed}
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            output = self.tts.inference(text, **given)
+            output = self.tts.inference(text, **options)
         if self.makes_waves:
             # Whole frames of samples have one centred window more than frames.
-            output["feat_gen"] = self.mel_of(output["wav"])[: given["durations"].sum()]
+            frames = options["durations"].sum()
+            output["feat_gen"] = self.mel_of(output["wav"])[:frames]
         return output
 
 

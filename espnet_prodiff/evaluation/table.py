@@ -6,140 +6,56 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from espnet_prodiff.evaluation.measurement import Measurement
+from espnet_prodiff.evaluation.metrics import MEL, RESYNTHESIS, SPEECH
+from espnet_prodiff.evaluation.metrics.metric import Metric, Value
 from espnet_prodiff.fileio.atomic import write_text
 
-
-@dataclass(frozen=True)
-class Column:
-    """A figure of the table.
-
-    Attributes:
-        key: Its name in the JSON file.
-        header: Its heading, with the unit.
-        format: Format of its numbers.
-        definition: What it is, in a line or two.
-        scale: Factor from the stored unit to that of the heading.
-    """
-
-    key: str
-    header: str
-    format: str
-    definition: str
-    scale: float = 1.0
-
-
-SPEECH = (
-    Column(
-        "mcd",
-        "MCD (dB)",
-        ".2f",
-        "mel-cepstral distortion, c_1 to c_24 of WORLD's envelopes, mean along a "
-        "dynamic time warping path, 5 ms frames, floor 60 dB below the loudest",
-    ),
-    Column(
-        "log_f0_rmse",
-        "log-F0 RMSE",
-        ".3f",
-        "natural log, over frames voiced in both along the same path (DIO and "
-        "StoneMask); 0.058 is a semitone",
-    ),
-    Column(
-        "duration_ms",
-        "duration error (ms)",
-        ".1f",
-        "mean absolute error per token, eos included, to the reference durations",
-    ),
-    Column(
-        "length_error",
-        "length error (%)",
-        "+.1f",
-        "total duration against the reference; above 0 is slower",
-        100,
-    ),
-    Column(
-        "rtf_model",
-        "RTF, text to mel",
-        ".3f",
-        "seconds taken per second of speech made, in total, without the first "
-        "utterance of each decoding job, which warms up",
-    ),
-    Column("rtf", "RTF, text to wave", ".3f", "the same with the vocoder"),
+TABLES: tuple[tuple[str, Sequence[Metric]], ...] = (
+    ("Speech, as decoded, against the recordings", SPEECH),
+    ("Resynthesis of the recordings, sample by sample", RESYNTHESIS),
+    ("Mels, with the reference durations", MEL),
 )
-
-RESYNTHESIS = (
-    Column(
-        "pesq",
-        "PESQ",
-        ".2f",
-        "wideband (P.862.2), up to 4.64, at 16 kHz; the mean over parts of a recording "
-        "of more than 15 s",
-    ),
-    Column("stoi", "STOI", ".3f", "short-time objective intelligibility, up to 1"),
-    Column(
-        "log_mel_l1",
-        "log-mel L1",
-        ".3f",
-        "mean absolute difference of the log-mels, natural log, not normalised",
-    ),
-)
-
-MEL = (
-    Column(
-        "mel_l1",
-        "L1",
-        ".3f",
-        "mean absolute difference to the recording's normalised log-mel; rewards blur",
-    ),
-    Column(
-        "variance_ratio",
-        "variance ratio",
-        ".3f",
-        "variance over time, averaged over bins, divided by the recording's",
-    ),
-    Column(
-        "spread",
-        "spread over seeds",
-        ".4f",
-        "standard deviation over draws from different noise, averaged over bins and "
-        "frames",
-    ),
-    Column(
-        "distance",
-        "distance to the first",
-        ".4f",
-        "L1 to the first model's draw from the same noise",
-    ),
-    Column(
-        "ndb",
-        "NDB",
-        ".3f",
-        "share of k-means bins whose frequency differs from the recordings' (5 %); "
-        "mean over seeds",
-    ),
-    Column(
-        "jsd",
-        "JSD",
-        ".4f",
-        "Jensen-Shannon divergence over the same bins, nats; mean over seeds",
-    ),
-)
+METRICS = tuple(metric for _, metrics in TABLES for metric in metrics)
 
 
 @dataclass
 class Results:
-    """What the table says.
+    """The contents of the table.
 
     Attributes:
         about: Facts on data, machine and command, in the order to be printed.
-        rows: Figures by system and column key.
-        values: The single values behind them: by system, column key and utterance.
+        rows: Figures by system and key of the metric.
+        values: The single values behind them: by system, key of the metric and
+            utterance.
         notes: Remarks, e.g. on what could not be measured.
     """
 
     about: dict[str, str]
-    rows: dict[str, dict[str, Measurement]]
+    rows: dict[str, dict[str, Measurement]] = field(default_factory=dict)
     values: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def add(self, name: str, scores: Mapping[str, Mapping[str, Value]]) -> None:
+        """Add the figures of a system to its row.
+
+        Args:
+            name: The system.
+            scores: Values by key of the metric and utterance, see `Metric.compute`.
+        """
+        row = self.rows.setdefault(name, {})
+        values = self.values.setdefault(name, {})
+        # Ratios are the last of a row.
+        for metric in sorted(METRICS, key=lambda metric: metric.is_ratio):
+            by_utterance = scores.get(metric.key, {})
+            figure = metric.summarise(by_utterance.values())
+            if figure is not None:
+                row[metric.key] = figure
+                if not metric.is_ratio:
+                    values[metric.key] = dict(by_utterance)
+            elif by_utterance:
+                self.notes.append(
+                    f"{name}: {metric.key} is not defined for any utterance"
+                )
 
 
 def write_results(results: Results, output_dir: str | Path) -> tuple[Path, Path]:
@@ -168,10 +84,9 @@ def to_json(results: Results) -> dict:
         }
         for name, row in results.rows.items()
     ]
-    definitions = {c.key: c.definition for c in (*SPEECH, *RESYNTHESIS, *MEL)}
     return {
         "about": results.about,
-        "definitions": definitions,
+        "definitions": {metric.key: metric.definition for metric in METRICS},
         "notes": results.notes,
         "systems": systems,
     }
@@ -183,44 +98,39 @@ def to_markdown(results: Results) -> str:
     parts += [f"- {name}: {fact}" for name, fact in results.about.items()]
     parts += [f"- note: {note}" for note in results.notes]
     parts += ["", "A figure is mean ± half of its 95 % confidence interval; n samples."]
-    tables = (
-        ("Speech, as decoded, against the recordings", SPEECH),
-        ("Resynthesis of the recordings, sample by sample", RESYNTHESIS),
-        ("Mels, with the reference durations", MEL),
-    )
-    for title, columns in tables:
+    for title, metrics in TABLES:
         used = [
-            c for c in columns if any(c.key in row for row in results.rows.values())
+            m for m in metrics if any(m.key in row for row in results.rows.values())
         ]
         rows = {
             name: row
             for name, row in results.rows.items()
-            if any(c.key in row for c in used)
+            if any(m.key in row for m in used)
         }
         if rows:
             parts += ["", f"## {title}", "", *_table(used, rows), ""]
-            parts += [f"- {c.header}: {c.definition}." for c in used]
+            parts += [f"- {m.header}: {m.definition}." for m in used]
     return "\n".join(parts) + "\n"
 
 
 def _table(
-    columns: Sequence[Column], rows: Mapping[str, Mapping[str, Measurement]]
+    metrics: Sequence[Metric], rows: Mapping[str, Mapping[str, Measurement]]
 ) -> list[str]:
-    lines = ["| system | " + " | ".join(c.header for c in columns) + " | n |"]
-    lines.append("|---|" + "---:|" * (len(columns) + 1))
+    lines = ["| system | " + " | ".join(m.header for m in metrics) + " | n |"]
+    lines.append("|---|" + "---:|" * (len(metrics) + 1))
     for name, row in rows.items():
-        common = max(row[c.key].n for c in columns if c.key in row)
-        cells = [_cell(c, row.get(c.key), common) for c in columns]
+        common = max(row[m.key].n for m in metrics if m.key in row)
+        cells = [_cell(m, row.get(m.key), common) for m in metrics]
         title = name.replace("|", "\\|")
         lines.append(f"| {title} | {' | '.join(cells)} | {common} |")
     return lines
 
 
-def _cell(column: Column, figure: Measurement | None, common: int) -> str:
+def _cell(metric: Metric, figure: Measurement | None, common: int) -> str:
     if figure is None:
         return "–"
-    text = format(figure.mean * column.scale, column.format)
+    text = format(figure.mean * metric.scale, metric.format)
     if figure.ci95 == figure.ci95:
-        width = column.format.lstrip("+")
-        text += f" ± {format(figure.ci95 * column.scale, width)}"
+        width = metric.format.lstrip("+")
+        text += f" ± {format(figure.ci95 * metric.scale, width)}"
     return text if figure.n == common else f"{text} (n = {figure.n})"

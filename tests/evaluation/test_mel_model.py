@@ -10,9 +10,10 @@ from espnet2.tts.feats_extract.energy import Energy
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from espnet2.tts.prodiff import ProDiff as BuiltinProDiff
 
-from espnet_prodiff.errors import DataError
-from espnet_prodiff.evaluation.mel_model import MelInputs, MelModel
-from espnet_prodiff.evaluation.mel_scores import score_models
+from espnet_prodiff.errors import DataError, UserError
+from espnet_prodiff.evaluation.mel_inputs import MelInputs
+from espnet_prodiff.evaluation.mel_model import MelModel
+from espnet_prodiff.evaluation.score_mels import score_models
 from espnet_prodiff.prodiff import ProDiff
 
 FS, HOP, N_MELS, VOCABULARY = 16000, 256, 20, 8
@@ -71,11 +72,11 @@ def builtin(tmp_path):
     return make_model(tts, tmp_path)
 
 
-def test_our_draws_are_those_of_inference(ours, inputs):
+def test_our_samples_are_those_of_inference(ours, inputs):
     model = MelModel(ours, "ours", num_steps=2)
-    draws = model.draw(inputs, [3, 4])
-    assert draws.shape == (2, 25, N_MELS)
-    for seed, draw in zip((3, 4), draws, strict=True):
+    samples = model.sample_mels(inputs, [3, 4])
+    assert samples.shape == (2, 25, N_MELS)
+    for seed, sample in zip((3, 4), samples, strict=True):
         expected = ours.tts.inference(
             inputs.text,
             durations=inputs.durations,
@@ -83,30 +84,30 @@ def test_our_draws_are_those_of_inference(ours, inputs):
             num_steps=2,
             seed=seed,
         )["feat_gen"]
-        np.testing.assert_array_equal(draw, expected.numpy())
-    assert np.abs(draws[0] - draws[1]).mean() > 0.01
+        np.testing.assert_array_equal(sample, expected.numpy())
+    assert np.abs(samples[0] - samples[1]).mean() > 0.01
 
 
 @pytest.mark.parametrize("name", ["ours", "builtin"])
 def test_true_pitch_and_energy_are_those_of_espnet(name, inputs, request):
     model = request.getfixturevalue(name)
-    draw = MelModel(model, name).draw(inputs, [5], variance="true")[0]
-    own = {"seed": 5} if name == "ours" else {}
+    sample = MelModel(model, name).sample_mels(inputs, [5], variance="true")[0]
+    options = {"seed": 5} if name == "ours" else {}
     torch.manual_seed(5)
     expected = model.inference(
         inputs.text,
         speech=inputs.speech,
         durations=inputs.durations,
         use_teacher_forcing=True,
-        **own,
+        **options,
     )["feat_gen"]
-    np.testing.assert_array_equal(draw, expected.detach().numpy())
+    np.testing.assert_array_equal(sample, expected.detach().numpy())
 
 
 def test_the_builtin_predicts_pitch_and_energy_and_repeats(builtin, inputs):
     model = MelModel(builtin, "builtin")
     state = torch.get_rng_state()
-    first, second = model.draw(inputs, [1, 2]), model.draw(inputs, [1, 2])
+    first, second = (model.sample_mels(inputs, [1, 2]) for _ in range(2))
     assert torch.equal(state, torch.get_rng_state())
     np.testing.assert_array_equal(first, second)
     assert np.abs(first[0] - first[1]).mean() > 0
@@ -137,12 +138,12 @@ def test_bad_models_and_inputs_are_named(ours, builtin, inputs, tmp_path):
     assert MelModel(builtin, "x", num_steps=3).num_steps == 3
     short = MelInputs("u1", inputs.text[:2], inputs.speech, inputs.durations, {})
     with pytest.raises(DataError, match="u1: 4 durations for 2 tokens and eos"):
-        model.draw(short, [0])
+        model.sample_mels(short, [0])
     cut = MelInputs("u1", inputs.text, inputs.speech[:-HOP], inputs.durations, {})
     with pytest.raises(DataError, match="u1: its durations sum to 25.* has 24"):
         model.recorded_mel(cut)
-    with pytest.raises(DataError, match="predicted, true"):
-        model.draw(inputs, [0], variance="none")
+    with pytest.raises(UserError, match="predicted, true"):
+        model.sample_mels(inputs, [0], variance="none")
     other = MelModel(make_model(builtin.tts, tmp_path, shift=1.0), "other")
     assert model.same_features(MelModel(builtin, "same"))
     with pytest.raises(DataError, match="'ours' and 'other' have different"):
@@ -150,7 +151,7 @@ def test_bad_models_and_inputs_are_named(ours, builtin, inputs, tmp_path):
 
 
 class Standin:
-    """Draws the truth scaled by ``gain`` plus seeded noise, from the noise it is at."""
+    """Samples the truth scaled by ``gain`` plus seeded noise."""
 
     shares_noise = True
 
@@ -164,13 +165,13 @@ class Standin:
     def same_features(self, other):
         return True
 
-    def draw(self, inputs, seeds, variance):
+    def sample_mels(self, inputs, seeds, variance):
         truth = self.truth[inputs.utt]
         noise = [np.random.default_rng(s).normal(size=truth.shape) for s in seeds]
         return self.gain * truth + self.noise * np.stack(noise)
 
 
-def test_scores_of_known_draws():
+def test_scores_of_known_samples():
     rng = np.random.default_rng(9)
     truth = {u: rng.normal(size=(400, 6)) for u in ("a", "b")}
     models = [
@@ -184,17 +185,17 @@ def test_scores_of_known_draws():
     noisy, half, exact, blurred = (scores[m.name] for m in models)
     absolute = np.sqrt(2 / np.pi)  # E|N(0, 1)|
     for utt in truth:
-        assert exact.l1[utt] == 0
-        assert exact.variance_ratio[utt] == pytest.approx(1)
-        assert exact.spread[utt] == 0
-        assert noisy.l1[utt] == pytest.approx(0.2 * absolute, rel=0.03)
+        assert exact["mel_l1"][utt] == 0
+        assert exact["variance_ratio"][utt] == pytest.approx(1)
+        assert exact["spread"][utt] == 0
+        assert noisy["mel_l1"][utt] == pytest.approx(0.2 * absolute, rel=0.03)
         c4 = 0.9213  # of the standard deviation of 4 normal samples
-        assert noisy.spread[utt] == pytest.approx(0.2 * c4, rel=0.03)
-        assert noisy.distance[utt] == 0
-        assert half.distance[utt] == pytest.approx(0.1 * absolute, rel=0.03)
-        assert exact.distance[utt] == pytest.approx(noisy.l1[utt])
-        assert blurred.variance_ratio[utt] == pytest.approx(0.25)
-    assert blurred.distance == {}
-    assert exact.ndb == {f"seed {s}": 0 for s in range(4)}
-    assert max(exact.jsd.values()) == pytest.approx(0, abs=1e-9)
-    assert min(blurred.jsd.values()) > 0.01
+        assert noisy["spread"][utt] == pytest.approx(0.2 * c4, rel=0.03)
+        assert noisy["distance"][utt] == 0
+        assert half["distance"][utt] == pytest.approx(0.1 * absolute, rel=0.03)
+        assert exact["distance"][utt] == pytest.approx(noisy["mel_l1"][utt])
+        assert blurred["variance_ratio"][utt] == pytest.approx(0.25)
+    assert blurred["distance"] == {}
+    assert exact["ndb"] == {f"seed {s}": 0 for s in range(4)}
+    assert max(exact["jsd"].values()) == pytest.approx(0, abs=1e-9)
+    assert min(blurred["jsd"].values()) > 0.01

@@ -1,4 +1,4 @@
-"""The picture of what fewer steps cost."""
+"""The plot of figures over the number of steps."""
 
 import pytest
 

@@ -12,7 +12,7 @@ from espnet_prodiff.errors import CheckpointError
 from espnet_prodiff.evaluation.plots import denoising as plot_denoising
 from espnet_prodiff.evaluation.plots import losses as plot_losses
 from espnet_prodiff.evaluation.plots import mels as plot_mels
-from espnet_prodiff.evaluation.plots.mel_axes import MelAxes, draw_mel
+from espnet_prodiff.evaluation.plots.mel_axes import MelAxes, plot_mel
 from espnet_prodiff.fileio.figures import new_figure
 
 SCALE = MelAxes(fs=22050, hop_length=256, n_mels=80, fmin=80, fmax=7600)
@@ -46,7 +46,7 @@ def test_a_mel_is_drawn_upright_over_seconds():
     mel = np.zeros((100, 80))
     mel[10, 70] = 1.0
     axes = new_figure(4, 3).subplots()
-    image = draw_mel(axes, mel, SCALE)
+    image = plot_mel(axes, mel, SCALE)
     assert image.get_array()[70, 10] == 1.0
     assert image.origin == "lower"
     left, right, bottom, top = image.get_extent()

@@ -6,13 +6,16 @@ import soundfile as sf
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
 from espnet_prodiff.errors import DataError
-from espnet_prodiff.evaluation.audio_scores import score_audio
-from espnet_prodiff.evaluation.resynthesis import (
+from espnet_prodiff.evaluation.evaluation_set import EvaluationSet
+from espnet_prodiff.evaluation.metrics import RESYNTHESIS
+from espnet_prodiff.evaluation.metrics.resynthesis import (
     log_mel_l1,
     pesq_wideband,
-    score_resynthesis,
     short_time_intelligibility,
 )
+from espnet_prodiff.evaluation.metrics.subjects import WavePair
+from espnet_prodiff.evaluation.score_speech import score_systems
+from espnet_prodiff.evaluation.systems import System
 
 FS, HOP = 22050, 256
 # P.862.2 of the best raw score, 4.5.
@@ -37,23 +40,28 @@ def with_noise(wav, snr):
     return wav + noise * wav.std() * 10 ** (-snr / 20)
 
 
+def score(recorded, resynthesised, feats_extract):
+    pair = WavePair.cut(recorded, resynthesised, FS, feats_extract)
+    return {metric.key: metric.compute(pair) for metric in RESYNTHESIS}
+
+
 def test_a_wave_is_as_good_as_itself(feats_extract):
     wav = syllables(2)
-    score = score_resynthesis(wav, wav, FS, feats_extract)
-    assert score.pesq == pytest.approx(IDENTITY, abs=1e-3)
-    assert score.stoi == pytest.approx(1, abs=1e-6)
-    assert score.log_mel_l1 == 0
+    scores = score(wav, wav, feats_extract)
+    assert scores["pesq"] == pytest.approx(IDENTITY, abs=1e-3)
+    assert scores["stoi"] == pytest.approx(1, abs=1e-6)
+    assert scores["log_mel_l1"] == 0
 
 
 def test_noise_costs_more_the_louder_it_is(feats_extract):
     wav = syllables(2)
     noisy = [with_noise(wav, snr) for snr in (50, 40, 30, 10, -10)]
-    found = [score_resynthesis(wav, other, FS, feats_extract) for other in noisy]
-    for better, worse in zip(found, found[1:], strict=False):
-        assert better.pesq > worse.pesq
-        assert better.stoi > worse.stoi
-        assert better.log_mel_l1 < worse.log_mel_l1
-    assert 1 < found[-1].pesq < 1.1 and found[-1].stoi < 0.65
+    scores = [score(wav, other, feats_extract) for other in noisy]
+    for better, worse in zip(scores, scores[1:], strict=False):
+        assert better["pesq"] > worse["pesq"]
+        assert better["stoi"] > worse["stoi"]
+        assert better["log_mel_l1"] < worse["log_mel_l1"]
+    assert 1 < scores[-1]["pesq"] < 1.1 and scores[-1]["stoi"] < 0.65
 
 
 @pytest.mark.parametrize("base", [10.0, 2.0, None])
@@ -95,22 +103,23 @@ def test_a_long_recording_is_scored_in_parts():
 def test_the_length_has_to_fit_within_a_frame(tmp_path, feats_extract):
     wav = syllables(1)
     sf.write(tmp_path / "a.wav", wav, FS)
+    data = EvaluationSet(tmp_path, FS, {"u1": tmp_path / "a.wav"}, {"u1": "a"})
     for name, length in (("fits", len(wav) - HOP), ("short", len(wav) - HOP - 1)):
-        sf.write(tmp_path / f"{name}.wav", wav[:length], FS)
+        (tmp_path / name / "wav").mkdir(parents=True)
+        sf.write(tmp_path / name / "wav" / "u1.wav", wav[:length], FS)
 
-    def score(name, vocoders):
-        system = {name: {"u1": tmp_path / f"{name}.wav"}}
-        recordings = {"u1": tmp_path / "a.wav"}
-        how = dict(vocoders=vocoders, feats_extract=feats_extract)
-        return score_audio(recordings, system, FS, 80, 400, **how)[name]["u1"]
+    def scores(name, is_resynthesis):
+        system = System(name, tmp_path / name, is_resynthesis)
+        return score_systems(data, [system], feats_extract)[name]
 
-    fits = score("fits", {"fits"}).resynthesis
-    assert fits.pesq == pytest.approx(IDENTITY, abs=1e-3)
-    assert (fits.stoi, fits.log_mel_l1) == (pytest.approx(1), 0)
+    fits = scores("fits", True)
+    assert fits["pesq"]["u1"] == pytest.approx(IDENTITY, abs=1e-3)
+    assert (fits["stoi"]["u1"], fits["log_mel_l1"]["u1"]) == (pytest.approx(1), 0)
     message = (
-        r"'short', utterance u1: .*short.wav has 21793 samples, 22050 in the "
+        r"'short', utterance u1 \(.*short/wav/u1.wav\): 21793 samples, 22050 in the "
         r"recording: expected as many within a frame of 256"
     )
     with pytest.raises(DataError, match=message):
-        score("short", {"short"})
-    assert score("short", ()).resynthesis is None  # as speech it may be shorter
+        scores("short", True)
+    # As speech it may be shorter.
+    assert scores("short", False).keys() == {"mcd", "log_f0_rmse"}

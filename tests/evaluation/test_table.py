@@ -9,7 +9,13 @@ import soundfile as sf
 from espnet_prodiff.errors import DataError
 from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
 from espnet_prodiff.evaluation.measurement import Measurement
-from espnet_prodiff.evaluation.table import Results, to_json, to_markdown, write_results
+from espnet_prodiff.evaluation.table import (
+    METRICS,
+    Results,
+    to_json,
+    to_markdown,
+    write_results,
+)
 from espnet_prodiff.fileio.atomic import atomic_path, write_text
 from espnet_prodiff.fileio.audio import read_audio
 from espnet_prodiff.fileio.tables import read_durations, read_table
@@ -34,7 +40,7 @@ def results():
     )
 
 
-def test_the_tables_say_what_was_measured(results):
+def test_markdown_has_facts_figures_and_notes(results):
     lines = to_markdown(results).splitlines()
     assert lines[2:4] == ["- data: two utterances", "- note: one remark"]
     assert "| system | MCD (dB) | length error (%) | n |" in lines
@@ -42,6 +48,20 @@ def test_the_tables_say_what_was_measured(results):
     assert "| student | 4.00 (n = 1) | -1.2 ± 0.5 | 2 |" in lines
     assert "| system | spread over seeds | n |" in lines
     assert "| student | 0.1180 ± 0.0040 | 2 |" in lines
+
+
+def test_every_metric_has_its_key():
+    assert len({metric.key for metric in METRICS}) == len(METRICS)
+
+
+def test_a_ratio_has_no_single_values_and_nan_is_a_note():
+    results = Results({})
+    results.add("x", {"mcd": {"u1": 1.0, "u2": 3.0}, "rtf": {"u1": (1, 10)}})
+    results.add("x", {"stoi": {"u1": NAN}, "spread": {}})
+    assert list(results.rows["x"]) == ["mcd", "rtf"]
+    assert results.rows["x"]["mcd"].mean == 2 and results.rows["x"]["rtf"].mean == 0.1
+    assert results.values == {"x": {"mcd": {"u1": 1.0, "u2": 3.0}}}
+    assert results.notes == ["x: stoi is not defined for any utterance"]
 
 
 def test_json_keeps_units_and_single_values(results, tmp_path):

@@ -1,1 +1,1 @@
-"""Figures of an evaluation."""
+"""The pictures of an evaluation, each by a function ``plot_*``."""

@@ -1,4 +1,4 @@
-"""Picture of a sampling run: noisy mel and predicted mel at every step."""
+"""Plot of a sampling run: noisy mel and predicted mel at every step."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from espnet_prodiff.evaluation.plots.mel_axes import MelAxes, draw_mel
+from espnet_prodiff.evaluation.plots.mel_axes import MelAxes, plot_mel
 from espnet_prodiff.fileio.figures import new_figure, save_figure
 
 MAX_STEPS = 8
@@ -15,11 +15,11 @@ MAX_STEPS = 8
 def plot_denoising(
     steps: Sequence[dict[str, Any]], scale: MelAxes, title: str, path: str | Path
 ) -> Path:
-    """Draw what the sampler's callback was given.
+    """Plot what the sampler reports of its steps.
 
     Args:
-        steps: Dicts with ``t``, ``s``, and ``x_t`` and ``x_0`` (1, n_mels, T); beyond
-            8 steps, 8 evenly spaced ones are shown.
+        steps: Arguments of the sampler's callback, with ``t``, ``s``, and ``x_t`` and
+            ``x_0`` (1, n_mels, T); beyond 8 steps, 8 evenly spaced ones are shown.
         scale: Axes of the mel.
         title: Title of the picture.
         path: Where to save the PNG.
@@ -35,7 +35,7 @@ def plot_denoising(
         names = (f"noisy, t = {t:g}", f"predicted clean, {t:g} → {s:g}")
         for axes, key, name in zip(grid[:, column], ("x_t", "x_0"), names, strict=True):
             mel = step[key][0].float().cpu().numpy().T
-            image = draw_mel(axes, mel, scale, (-3.0, 3.0), name)
+            image = plot_mel(axes, mel, scale, (-3.0, 3.0), name)
             if column:
                 axes.set_ylabel("")
         grid[1, column].set_xlabel("seconds")

@@ -1,6 +1,7 @@
 """Loss curves from what ESPnet's trainer keeps in ``checkpoint.pth``."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from espnet_prodiff.fileio.figures import new_figure, save_figure
 
 
 def read_stats(exp_dir: str | Path) -> dict[int, dict[str, dict[str, Any]]]:
-    """Read what ESPnet's trainer noted of every epoch, without running code.
+    """Read the statistics of every epoch by ESPnet's trainer, without running code.
 
     Args:
         exp_dir: A training's directory with ``checkpoint.pth``.
@@ -54,7 +55,7 @@ def read_losses(exp_dir: str | Path) -> dict[str, dict[int, float]]:
 def plot_losses(
     trainings: Mapping[str, Mapping[str, Mapping[int, float]]], path: str | Path
 ) -> Path:
-    """Draw training and validation loss over epochs, a panel for each training.
+    """Plot training and validation loss over epochs, a panel for each training.
 
     Args:
         trainings: What ``read_losses`` returned, by the training's name. Losses of a
@@ -75,3 +76,22 @@ def plot_losses(
         axes.legend()
     row[0].set_ylabel("loss")
     return save_figure(figure, path)
+
+
+def plot_trainings(exp_dirs: Sequence[Path], images: Path) -> list[Path]:
+    """Plot the losses of trainings; those without a checkpoint are skipped.
+
+    Args:
+        exp_dirs: Their directories.
+        images: Directory of the picture ``losses.png``.
+
+    Returns:
+        The picture, if there is one.
+    """
+    trainings = {}
+    for exp_dir in exp_dirs:
+        try:
+            trainings[exp_dir.name] = read_losses(exp_dir)
+        except (CheckpointError, FileNotFoundError) as error:
+            logging.warning("%s", error)
+    return [plot_losses(trainings, images / "losses.png")] if trainings else []

@@ -1,4 +1,4 @@
-"""What the figures share: a mel with its axes."""
+"""A mel with its axes, the panel of most pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ TICKS_HZ = (200, 500, 1000, 2000, 4000, 8000)
 
 @dataclass(frozen=True)
 class MelAxes:
-    """How frames and bins of a mel map to seconds, hertz and decibels.
+    """Scales from frames and bins of a mel to seconds, hertz and decibels.
 
     Attributes:
         fs: Sampling rate in Hz.
@@ -60,14 +60,14 @@ class MelAxes:
         return positions.tolist(), [f"{f / 1000:g}" for f in shown]
 
 
-def draw_mel(
+def plot_mel(
     axes: Axes,
     mel: np.ndarray,
     scale: MelAxes,
     limits: tuple[float, float] | None = None,
     title: str = "",
 ) -> Any:
-    """Draw a mel (T, n_mels) with frequency on the left, time below left unlabelled.
+    """Plot a mel (T, n_mels) with frequency on the left, time below left unlabelled.
 
     Returns:
         The image, for a colour bar.

@@ -1,4 +1,4 @@
-"""Pictures of mels: systems below each other, and tokens over their frames."""
+"""Plots of mels: systems below each other, seeds beside, tokens over their frames."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from espnet_prodiff.errors import UserError
-from espnet_prodiff.evaluation.plots.mel_axes import MelAxes, draw_mel, shared_limits
+from espnet_prodiff.evaluation.plots.mel_axes import MelAxes, plot_mel, shared_limits
 from espnet_prodiff.fileio.figures import new_figure, save_figure
 
 
 def plot_mels(
     mels: Mapping[str, np.ndarray], scale: MelAxes, title: str, path: str | Path
 ) -> Path:
-    """Draw an utterance as several systems speak it, one time axis for all.
+    """Plot an utterance as several systems speak it, one time axis for all.
 
     Args:
         mels: Log-mel (T, n_mels) by system; lengths may differ.
@@ -27,7 +27,7 @@ def plot_mels(
     figure = new_figure(max(8.0, min(18.0, 3 * seconds)), 0.7 + 1.9 * len(mels))
     rows = figure.subplots(len(mels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (name, mel) in zip(rows, loud.items(), strict=True):
-        image = draw_mel(axes, mel, scale, limits, name)
+        image = plot_mel(axes, mel, scale, limits, name)
         axes.set_xlim(0, seconds)
     rows[-1].set_xlabel("seconds")
     figure.colorbar(image, ax=list(rows), label="dB", aspect=40, pad=0.01)
@@ -38,7 +38,7 @@ def plot_mels(
 def plot_seeds(
     mels: Mapping[str, np.ndarray], scale: MelAxes, title: str, path: str | Path
 ) -> Path:
-    """Draw one utterance from several seeds, a row for each system.
+    """Plot one utterance from several seeds, a row for each system.
 
     Args:
         mels: Log-mels (num_seeds, T, n_mels) by system, all of one length.
@@ -46,16 +46,16 @@ def plot_seeds(
         title: Title of the picture.
         path: Where to save the PNG.
     """
-    loud = {name: draws * scale.decibels for name, draws in mels.items()}
-    limits = shared_limits([draw for draws in loud.values() for draw in draws])
+    loud = {name: samples * scale.decibels for name, samples in mels.items()}
+    limits = shared_limits([mel for samples in loud.values() for mel in samples])
     num_seeds = len(next(iter(mels.values())))
     figure = new_figure(1.0 + 3.4 * num_seeds, 0.7 + 1.9 * len(mels))
     grid = figure.subplots(
         len(mels), num_seeds, sharex=True, sharey=True, squeeze=False
     )
-    for row, (name, draws) in zip(grid, loud.items(), strict=True):
-        for seed, (axes, draw) in enumerate(zip(row, draws, strict=True)):
-            image = draw_mel(axes, draw, scale, limits, f"{name}, seed {seed}")
+    for row, (name, samples) in zip(grid, loud.items(), strict=True):
+        for seed, (axes, mel) in enumerate(zip(row, samples, strict=True)):
+            image = plot_mel(axes, mel, scale, limits, f"{name}, seed {seed}")
             if seed:
                 axes.set_ylabel("")
     for axes in grid[-1]:
@@ -73,7 +73,7 @@ def plot_alignment(
     title: str,
     path: str | Path,
 ) -> Path:
-    """Draw tokens over the frames that they last.
+    """Plot tokens over the frames that they last.
 
     Args:
         mel: Log-mel (T, n_mels).
@@ -90,7 +90,7 @@ def plot_alignment(
         raise UserError(f"{len(durations)} durations for {len(tokens)} tokens.")
     figure = new_figure(max(8.0, 0.24 * len(tokens)), 3.6)
     axes = figure.subplots()
-    draw_mel(axes, mel * scale.decibels, scale)
+    plot_mel(axes, mel * scale.decibels, scale)
     ends = np.cumsum(durations) * scale.seconds_per_frame
     starts = np.concatenate([[0.0], ends[:-1]])
     top = scale.n_mels - 0.5

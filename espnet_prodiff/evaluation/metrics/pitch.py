@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from espnet_prodiff.evaluation.metrics.metric import Metric
+from espnet_prodiff.evaluation.metrics.subjects import SpeechPair
+
 
 def log_f0_rmse(f0_a: np.ndarray, f0_b: np.ndarray, path: np.ndarray) -> float:
     """Compare two pitch tracks along a warping path.
@@ -9,7 +12,7 @@ def log_f0_rmse(f0_a: np.ndarray, f0_b: np.ndarray, path: np.ndarray) -> float:
     Args:
         f0_a: F0 in Hz (T_a,), 0 where unvoiced.
         f0_b: F0 in Hz (T_b,), 0 where unvoiced.
-        path: Pairs of frame indices (T_path, 2), from ``cepstrum.align``.
+        path: Pairs of frame indices (T_path, 2), from ``analysis.align``.
 
     Returns:
         Root mean square of ln(F0_a / F0_b) over the pairs of which both are voiced
@@ -20,3 +23,17 @@ def log_f0_rmse(f0_a: np.ndarray, f0_b: np.ndarray, path: np.ndarray) -> float:
     if not voiced.any():
         return float("nan")
     return float(np.sqrt(np.mean(np.log(a[voiced] / b[voiced]) ** 2)))
+
+
+def _compute(pair: SpeechPair) -> float:
+    return log_f0_rmse(pair.recorded.f0, pair.decoded.f0, pair.path)
+
+
+LOG_F0_RMSE = Metric(
+    "log_f0_rmse",
+    "log-F0 RMSE",
+    ".3f",
+    "natural log, over frames voiced in both along the same path (DIO and "
+    "StoneMask); 0.058 is a semitone",
+    _compute,
+)

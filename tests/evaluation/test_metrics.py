@@ -3,16 +3,23 @@
 import numpy as np
 import pytest
 
-from espnet_prodiff.errors import DataError
-from espnet_prodiff.evaluation import diversity
-from espnet_prodiff.evaluation.durations import duration_error
+from espnet_prodiff.errors import DataError, UserError
 from espnet_prodiff.evaluation.measurement import measure, measure_ratio
-from espnet_prodiff.evaluation.mel_statistics import (
+from espnet_prodiff.evaluation.metrics import diversity
+from espnet_prodiff.evaluation.metrics.durations import (
+    DURATION_ERROR,
+    LENGTH_ERROR,
+    length_error,
+    token_error,
+)
+from espnet_prodiff.evaluation.metrics.mel_statistics import (
     mel_l1,
     seed_spread,
     variance_ratio,
 )
-from espnet_prodiff.evaluation.speed import Speed, read_speed
+from espnet_prodiff.evaluation.metrics.speed import RTF, RTF_MODEL
+from espnet_prodiff.evaluation.metrics.subjects import SpeechPair, Speed
+from espnet_prodiff.evaluation.systems import System
 
 
 def test_mean_and_interval():
@@ -37,12 +44,28 @@ def test_ratio_is_of_the_sums_and_its_interval_covers():
         measure_ratio([1.0], [0.0])
 
 
-def test_duration_error():
-    error = duration_error(np.array([2, 5, 1]), np.array([3, 3, 4]), "u")
-    assert error.token == pytest.approx((1 + 2 + 3) / 3)
-    assert error.total == pytest.approx(-0.2)
-    with pytest.raises(DataError, match="u: 2 predicted durations, 3 in the"):
-        duration_error(np.array([1, 2]), np.array([1, 2, 3]), "u")
+def test_duration_errors():
+    predicted, reference = np.array([2, 5, 1]), np.array([3, 3, 4])
+    assert token_error(predicted, reference) == pytest.approx((1 + 2 + 3) / 3)
+    assert length_error(predicted, reference) == pytest.approx(-0.2)
+    with pytest.raises(UserError, match="2 predicted durations, 3 in the"):
+        token_error(np.array([1, 2]), np.array([1, 2, 3]))
+    with pytest.raises(UserError, match="sum to 0"):
+        length_error(predicted, 0 * reference)
+    pair = SpeechPair(None, None, None, predicted, reference, frame_ms=10.0)
+    assert DURATION_ERROR.compute(pair) == pytest.approx(20)
+    assert LENGTH_ERROR.compute(pair) == pytest.approx(-0.2)
+    assert DURATION_ERROR.compute(SpeechPair(None, None, None)) is None
+
+
+def test_real_time_factors_are_ratios_of_sums():
+    speeds = [Speed(10.0, 1.0, 2.0), Speed(20.0, 5.0, 1.0), None]
+    pairs = [SpeechPair(None, None, None, speed=speed) for speed in speeds]
+    for metric, expected in ((RTF_MODEL, 6 / 30), (RTF, 9 / 30)):
+        values = [metric.compute(pair) for pair in pairs]
+        assert values.pop() is None
+        assert metric.summarise(values).mean == pytest.approx(expected)
+        assert metric.summarise([]) is None
 
 
 def test_speed_is_collected_without_the_warm_up(tmp_path):
@@ -56,11 +79,11 @@ def test_speed_is_collected_without_the_warm_up(tmp_path):
         "c": Speed(4, 0.3, 0.4),
         "d": Speed(1, 0.5, 0.5),
     }
-    assert read_speed(tmp_path) == expected
+    assert System("x", tmp_path).read_speed() == expected
     (folder / "speed").write_text("e 0 1 1\n")
     with pytest.raises(DataError, match="speed, utterance e.*'0 1 1'"):
-        read_speed(tmp_path)
-    assert read_speed(tmp_path / "nothing") == {}
+        System("x", tmp_path).read_speed()
+    assert System("x", tmp_path / "nothing").read_speed() == {}
 
 
 def test_mel_l1_and_variance():
@@ -87,7 +110,7 @@ def test_spread_over_seeds():
     assert seed_spread(np.stack([mel, mel + 2])) == pytest.approx(np.sqrt(2))
     noise = 0.3 * rng.normal(size=(50, 200, 8))
     assert seed_spread(noise + mel[0, 0]) == pytest.approx(0.3, rel=0.02)
-    with pytest.raises(ValueError, match="two draws"):
+    with pytest.raises(ValueError, match="two samples"):
         seed_spread(mel[None])
 
 

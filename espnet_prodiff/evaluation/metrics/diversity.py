@@ -1,4 +1,4 @@
-"""NDB and JSD: do generated frames fall where recorded frames fall?
+"""NDB and JSD: distances of the histograms of generated and of recorded frames.
 
 Richardson & Weiss, "On GANs and GMMs" (2018), section 4, as used by the ProDiff paper:
 k-means bins are fitted on recorded mel frames; NDB is the share of bins in which the
@@ -16,6 +16,8 @@ from scipy.stats import norm
 from sklearn.cluster import KMeans
 
 from espnet_prodiff.errors import UserError
+from espnet_prodiff.evaluation.metrics.metric import Metric
+from espnet_prodiff.evaluation.metrics.subjects import MelSamples
 
 
 @dataclass(frozen=True)
@@ -72,3 +74,38 @@ def compare_histograms(
     error = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     different = np.abs(p - q) > norm.ppf(1 - significance / 2) * error
     return Diversity(float(different.mean()), float(jensenshannon(p, q) ** 2))
+
+
+def compare_frames(mels: MelSamples) -> dict[str, Diversity]:
+    """Compare the frames of all utterances, sampled and recorded, seed by seed."""
+    recorded = histogram(mels.bins, np.concatenate(list(mels.recorded.values())))
+    by_seed = {}
+    for number, seed in enumerate(mels.seeds):
+        counts = (histogram(mels.bins, s[number]) for s in mels.samples.values())
+        by_seed[f"seed {seed}"] = compare_histograms(sum(counts), recorded)
+    return by_seed
+
+
+def _ndb(mels: MelSamples) -> dict[str, float]:
+    return {seed: diversity.ndb for seed, diversity in compare_frames(mels).items()}
+
+
+def _jsd(mels: MelSamples) -> dict[str, float]:
+    return {seed: diversity.jsd for seed, diversity in compare_frames(mels).items()}
+
+
+NDB = Metric(
+    "ndb",
+    "NDB",
+    ".3f",
+    "share of k-means bins whose frequency differs from the recordings' (5 %); "
+    "mean over seeds",
+    _ndb,
+)
+JSD = Metric(
+    "jsd",
+    "JSD",
+    ".4f",
+    "Jensen-Shannon divergence over the same bins, nats; mean over seeds",
+    _jsd,
+)

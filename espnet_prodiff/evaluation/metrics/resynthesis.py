@@ -5,14 +5,14 @@ a vocoder, and nothing of speech whose durations were predicted.
 """
 
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import librosa
 import numpy as np
 import torch
 
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.evaluation.metrics.metric import Metric
+from espnet_prodiff.evaluation.metrics.subjects import WavePair
 
 PESQ_FS = 16000
 # The library overruns its memory at more than 50 bursts of speech, which are at least
@@ -20,60 +20,15 @@ PESQ_FS = 16000
 PESQ_SECONDS = 15.0
 
 
-@dataclass(frozen=True)
-class ResynthesisScore:
-    """One utterance of one vocoder; nan where a figure is not defined.
-
-    Attributes:
-        pesq: See ``pesq_wideband``.
-        stoi: See ``short_time_intelligibility``.
-        log_mel_l1: See ``log_mel_l1``.
-    """
-
-    pesq: float
-    stoi: float
-    log_mel_l1: float
-
-
-def score_resynthesis(
-    recording: np.ndarray, resynthesis: np.ndarray, fs: int, feats_extract: Any
-) -> ResynthesisScore:
-    """Compare two waves that are equally long but for a frame, cut to the shorter.
-
-    Args:
-        recording: Samples (T_wav,).
-        resynthesis: Samples (T_wav',).
-        fs: Sampling rate of both in Hz.
-        feats_extract: ESPnet's ``LogMelFbank``.
-
-    Raises:
-        UserError: The lengths differ by more than a frame.
-    """
-    frame = feats_extract.get_parameters()["n_shift"]
-    length = min(len(recording), len(resynthesis))
-    if max(len(recording), len(resynthesis)) > length + frame:
-        raise UserError(
-            f"{len(resynthesis)} samples, {len(recording)} in the recording: expected "
-            f"as many within a frame of {frame}. Speech with durations of its own is a "
-            "--system, not a --resynthesis."
-        )
-    recording, resynthesis = recording[:length], resynthesis[:length]
-    return ResynthesisScore(
-        pesq_wideband(recording, resynthesis, fs),
-        short_time_intelligibility(recording, resynthesis, fs),
-        log_mel_l1(recording, resynthesis, feats_extract),
-    )
-
-
-def pesq_wideband(recording: np.ndarray, resynthesis: np.ndarray, fs: int) -> float:
+def pesq_wideband(recorded: np.ndarray, resynthesised: np.ndarray, fs: int) -> float:
     """Return the wideband PESQ (ITU-T P.862.2), the mean over parts of at most 15 s.
 
     It is defined at 16 kHz, to which both are resampled: what lies above 8 kHz has no
     say, and a recording of less than 16 kHz is judged as the narrower band that it is.
 
     Args:
-        recording: Samples (T_wav,).
-        resynthesis: Samples (T_wav,).
+        recorded: Samples (T_wav,).
+        resynthesised: Samples (T_wav,).
         fs: Sampling rate of both in Hz.
 
     Returns:
@@ -88,30 +43,30 @@ def pesq_wideband(recording: np.ndarray, resynthesis: np.ndarray, fs: int) -> fl
 
     a, b = (
         librosa.resample(x, orig_sr=fs, target_sr=PESQ_FS)
-        for x in (recording, resynthesis)
+        for x in (recorded, resynthesised)
     )
     num_parts = int(np.ceil(len(a) / (PESQ_SECONDS * PESQ_FS)))
-    found = []
+    scores = []
     for x, y in zip(
         np.array_split(a, num_parts), np.array_split(b, num_parts), strict=True
     ):
         if not x.any():  # the library divides by the louder one's peak
             continue
         try:
-            found.append(pesq(PESQ_FS, x, y, "wb"))
+            scores.append(pesq(PESQ_FS, x, y, "wb"))
         except (BufferTooShortError, NoUtterancesError):
             continue
-    return float(np.mean(found)) if found else float("nan")
+    return float(np.mean(scores)) if scores else float("nan")
 
 
 def short_time_intelligibility(
-    recording: np.ndarray, resynthesis: np.ndarray, fs: int
+    recorded: np.ndarray, resynthesised: np.ndarray, fs: int
 ) -> float:
     """Return the STOI (Taal et al. 2011), computed at 10 kHz.
 
     Args:
-        recording: Samples (T_wav,).
-        resynthesis: Samples (T_wav,).
+        recorded: Samples (T_wav,).
+        resynthesised: Samples (T_wav,).
         fs: Sampling rate of both in Hz.
 
     Returns:
@@ -119,34 +74,67 @@ def short_time_intelligibility(
     """
     from pystoi import stoi
 
-    if not recording.any():
+    if not recorded.any():
         return float("nan")
     with warnings.catch_warnings():
         too_short = "Not enough STFT frames"
         warnings.filterwarnings("error", too_short, RuntimeWarning)
         try:
-            return float(stoi(recording, resynthesis, fs))
+            return float(stoi(recorded, resynthesised, fs))
         except RuntimeWarning:
             return float("nan")
 
 
 @torch.no_grad()
 def log_mel_l1(
-    recording: np.ndarray, resynthesis: np.ndarray, feats_extract: Any
+    recorded: np.ndarray, resynthesised: np.ndarray, feats_extract: Any
 ) -> float:
     """Return the mean absolute difference of two waves' log-mels.
 
     Args:
-        recording: Samples (T_wav,).
-        resynthesis: Samples (T_wav,).
+        recorded: Samples (T_wav,).
+        resynthesised: Samples (T_wav,).
         feats_extract: ESPnet's ``LogMelFbank``: the mels that the models are trained
             on, but not normalised.
 
     Returns:
         In natural logarithms, whatever the base of the features.
     """
-    waves = torch.from_numpy(np.stack([recording, resynthesis])).float()
+    waves = torch.from_numpy(np.stack([recorded, resynthesised])).float()
     mels, _ = feats_extract(waves)  # (2, T, n_mels)
     base = feats_extract.logmel.log_base
     nats = 1.0 if base is None else float(np.log(base))
     return nats * float((mels[0] - mels[1]).abs().mean())
+
+
+def _pesq(pair: WavePair) -> float:
+    return pesq_wideband(pair.recorded, pair.resynthesised, pair.fs)
+
+
+def _stoi(pair: WavePair) -> float:
+    return short_time_intelligibility(pair.recorded, pair.resynthesised, pair.fs)
+
+
+def _log_mel_l1(pair: WavePair) -> float:
+    return log_mel_l1(pair.recorded, pair.resynthesised, pair.feats_extract)
+
+
+PESQ = Metric(
+    "pesq",
+    "PESQ",
+    ".2f",
+    "wideband (P.862.2), up to 4.64, at 16 kHz; the mean over parts of a recording "
+    "of more than 15 s",
+    _pesq,
+    extra="pesq",
+)
+STOI = Metric(
+    "stoi", "STOI", ".3f", "short-time objective intelligibility, up to 1", _stoi
+)
+LOG_MEL_L1 = Metric(
+    "log_mel_l1",
+    "log-mel L1",
+    ".3f",
+    "mean absolute difference of the log-mels, natural log, not normalised",
+    _log_mel_l1,
+)

@@ -1,0 +1,246 @@
+"""The whole evaluation: load, score, write the table and the pictures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from espnet_prodiff.errors import DataError
+from espnet_prodiff.evaluation.evaluation_set import EvaluationSet
+from espnet_prodiff.evaluation.machine import describe_machine
+from espnet_prodiff.evaluation.mel_inputs import MelInputs, mel_inputs
+from espnet_prodiff.evaluation.mel_model import MelModel
+from espnet_prodiff.evaluation.metrics import RESYNTHESIS
+from espnet_prodiff.evaluation.plots.losses import plot_trainings
+from espnet_prodiff.evaluation.plots.models import (
+    plot_alignments,
+    plot_model_mels,
+    plot_model_seeds,
+    plot_sampling,
+)
+from espnet_prodiff.evaluation.plots.steps import plot_steps
+from espnet_prodiff.evaluation.plots.systems import plot_decoded_mels
+from espnet_prodiff.evaluation.score_mels import score_models
+from espnet_prodiff.evaluation.score_speech import score_systems
+from espnet_prodiff.evaluation.systems import System
+from espnet_prodiff.evaluation.table import Results, write_results
+from espnet_prodiff.fileio.audio import read_audio, write_audio
+from espnet_prodiff.inference.loading import load_acoustic_model
+from espnet_prodiff.inference.text2speech import Text2Speech
+
+UPPER_BOUND = "recordings through the vocoder"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model to sample from.
+
+    Attributes:
+        name: Its row in the table.
+        path: Its weights; the config.yaml beside them is the model's.
+        num_steps: Sampling steps; None is the model's own number.
+    """
+
+    name: str
+    path: Path
+    num_steps: int | None = None
+
+
+def evaluate(
+    data: EvaluationSet,
+    output_dir: str | Path,
+    *,
+    systems: Sequence[System] = (),
+    models: Sequence[ModelFile] = (),
+    train_config: str | Path | None = None,
+    vocoder_file: str | None = None,
+    vocoder_config: str | Path | None = None,
+    num_seeds: int = 4,
+    variance: str = "predicted",
+    f0_range: tuple[float, float] = (80.0, 400.0),
+    nj: int = 1,
+    num_pictures: int = 3,
+    command: str | None = None,
+) -> tuple[Results, list[Path]]:
+    """Score decoded systems by their waveforms and models by their mels.
+
+    A system and a model of one name share a row. The recordings through the first
+    model's features and the vocoder are scored beside the systems, as an upper bound.
+
+    Args:
+        data: The test set; models are scored only with reference durations.
+        output_dir: Gets ``results.md``, ``results.json``, ``copy_synthesis``, and
+            pictures and audio in ``images`` and ``audio``.
+        systems: Decoded directories.
+        models: The first is the reference of the distance.
+        train_config: Training config of the features, where there is no model.
+        vocoder_file: Default: Griffin-Lim.
+        vocoder_config: Of the vocoder.
+        num_seeds: Samples of each model.
+        variance: "predicted" or "true" pitch and energy of the models' mels.
+        f0_range: Lowest and highest F0 in Hz.
+        nj: Number of processes for the waveforms.
+        num_pictures: Utterances to plot; 0 for no pictures and no audio of the seeds.
+        command: The command line, to be noted in the results.
+
+    Returns:
+        The results, and the files written; the first two are the tables.
+
+    Raises:
+        UserError: A file, system, model or option cannot be used.
+        FileNotFoundError: A model does not exist.
+    """
+    output_dir = Path(output_dir)
+    for system in systems:
+        system.require_wavs(data)
+    speak, loaded = _load(data, models, train_config, vocoder_file, vocoder_config)
+    results = Results(_facts(data, command))
+    if models and not loaded:
+        results.notes.append("the models' mels were not scored: no reference durations")
+    utterances = mel_inputs(data, speak.text_to_ids, loaded[0].tts) if loaded else []
+    if systems:
+        scored = list(systems)
+        if speak.vocoder is not None:
+            copied = System(UPPER_BOUND, output_dir / "copy_synthesis", True)
+            copy_synthesis(data, speak.feats_extract, speak.vocoder, copied)
+            scored.insert(0, copied)
+        scores = score_systems(data, scored, speak.feats_extract, f0_range, nj)
+        if any(system.is_resynthesis for system in scored):
+            results.notes += _missing_extras()
+        for name, values in scores.items():
+            results.add(name, values)
+    seeds = range(num_seeds)
+    if loaded:
+        results.about["mels"] = (
+            f"{num_seeds} draws of each model, reference durations, "
+            f"{variance} pitch and energy"
+        )
+        for name, values in score_models(loaded, utterances, seeds, variance).items():
+            results.add(name, values)
+    files = list(write_results(results, output_dir))
+    if num_pictures < 1:
+        return results, files
+
+    images = output_dir / "images"
+    utts = list(data)[:num_pictures]
+    if loaded:
+        files += _plot_models(
+            loaded, utterances[:num_pictures], data, variance, seeds, speak, output_dir
+        )
+    if systems:
+        files += plot_decoded_mels(systems, speak.feats_extract, data, utts, images)
+    exp_dirs = [model.path.parent for model in models]
+    if not exp_dirs and train_config:
+        exp_dirs = [Path(train_config).parent]
+    files += plot_trainings(list(dict.fromkeys(exp_dirs)), images)
+    steps = {model.name: model.steps for model in loaded if model.steps}
+    if len(set(steps.values())) > 1:
+        files.append(plot_steps(results.rows, steps, images / "steps.png"))
+    return results, files
+
+
+@torch.no_grad()
+def copy_synthesis(
+    data: EvaluationSet,
+    feats_extract: Any,
+    vocoder: Callable[[torch.Tensor], torch.Tensor],
+    system: System,
+) -> None:
+    """Send the recordings through the model's features and vocoder.
+
+    What remains of them is the best that any model can sound with this vocoder.
+
+    Args:
+        data: The recordings.
+        feats_extract: ESPnet's feature extractor.
+        vocoder: From log-mels (T, n_mels) to a waveform (T_wav,).
+        system: Gets the waveforms.
+    """
+    for utt in tqdm(data, UPPER_BOUND, len(data), unit="utt", mininterval=1.0):
+        speech = read_audio(data.recordings[utt], utt, data.fs)
+        mel = feats_extract(torch.from_numpy(speech).float()[None])[0][0]
+        wav = vocoder(mel).float().cpu().numpy()
+        write_audio(system.wav(utt), wav, data.fs)
+
+
+def _load(
+    data: EvaluationSet,
+    models: Sequence[ModelFile],
+    train_config: str | Path | None,
+    vocoder_file: str | None,
+    vocoder_config: str | Path | None,
+) -> tuple[Text2Speech, list[MelModel]]:
+    """Load the first model with its vocoder, and every model, each file once."""
+    if models:
+        first = models[0].path
+    elif train_config:
+        weights = sorted(Path(train_config).parent.glob("*.pth"))
+        weights = [path for path in weights if path.name != "checkpoint.pth"]
+        if not weights:
+            raise DataError(f"No model beside {train_config}: pass one with --model.")
+        first = weights[0]
+    else:
+        raise DataError("Pass --train_config, or a --model.")
+    speak = Text2Speech(
+        None if models else train_config,
+        first,
+        vocoder_file=vocoder_file,
+        vocoder_config=vocoder_config,
+    )
+    if speak.feats_extract is None:
+        raise DataError(f"{first} has no feature extractor of its own.")
+    by_path = {first: speak.model}
+    loaded = []
+    for model in models if data.durations else ():
+        if model.path not in by_path:
+            by_path[model.path], options = load_acoustic_model(None, model.path)
+            if options.token_list != speak.train_args.token_list:
+                raise DataError(
+                    f"Model {model.name!r}: its token list is not that of {first}."
+                )
+        loaded.append(MelModel(by_path[model.path], model.name, model.num_steps))
+    return speak, loaded
+
+
+def _facts(data: EvaluationSet, command: str | None) -> dict[str, str]:
+    about = {
+        "data": f"{data.directory}, {len(data)} utterances, {data.fs} Hz; "
+        f"reference durations: {data.durations_file or 'none'}",
+        "machine": describe_machine(),
+    }
+    if command:
+        about["command"] = f"`{command}`"
+    return about
+
+
+def _missing_extras() -> list[str]:
+    return [
+        f"{metric.header} was not measured, as the package is missing: "
+        f"pip install espnet_prodiff[{metric.extra}]"
+        for metric in RESYNTHESIS
+        if metric.extra and find_spec(metric.extra) is None
+    ]
+
+
+def _plot_models(
+    models: Sequence[MelModel],
+    utterances: Sequence[MelInputs],
+    data: EvaluationSet,
+    variance: str,
+    seeds: Sequence[int],
+    speak: Text2Speech,
+    output_dir: Path,
+) -> list[Path]:
+    images, tokens = output_dir / "images", list(speak.train_args.token_list)
+    files = plot_model_mels(models, utterances, data, variance, 0, images)
+    files += plot_alignments(models[0], utterances, data, tokens, images)
+    files += plot_sampling(models, utterances[0], data, 0, images)
+    if len(seeds) > 1:
+        files += plot_model_seeds(
+            models, utterances[0], data, variance, seeds, speak.vocoder, output_dir
+        )
+    return files

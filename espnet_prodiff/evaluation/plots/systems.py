@@ -1,0 +1,65 @@
+"""Plots of decoded systems."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from espnet_prodiff.errors import DataError
+from espnet_prodiff.evaluation.evaluation_set import EvaluationSet
+from espnet_prodiff.evaluation.plots.mel_axes import MelAxes
+from espnet_prodiff.evaluation.plots.mels import plot_mels
+from espnet_prodiff.evaluation.systems import System
+from espnet_prodiff.fileio.audio import read_audio
+from espnet_prodiff.fileio.tables import read_table
+
+
+def plot_decoded_mels(
+    systems: Sequence[System],
+    feats_extract: Any,
+    data: EvaluationSet,
+    utts: Sequence[str],
+    images: Path,
+) -> list[Path]:
+    """Plot each utterance's recording and every system's mel below each other.
+
+    Args:
+        systems: Without ``denorm/feats.scp``, as of waveform models, a mel is that of
+            the wave.
+        feats_extract: ESPnet's ``LogMelFbank``.
+        data: The recordings and texts.
+        utts: A picture for each.
+        images: Directory of the pictures ``decoded_<utterance>.png``.
+
+    Raises:
+        DataError: The features of an utterance are missing.
+    """
+    scale = MelAxes.of_feats_extract(feats_extract)
+    tables = {}
+    for system in systems:
+        file = system.directory / "denorm" / "feats.scp"
+        tables[system.name] = read_table(file) if file.is_file() else None
+
+    def mel_of(path: Path) -> np.ndarray:
+        wav = torch.from_numpy(read_audio(path, utt, data.fs)).float()
+        return feats_extract(wav[None])[0][0].cpu().numpy()
+
+    files = []
+    for utt in utts:
+        mels = {"recording": mel_of(data.recordings[utt])}
+        for system in systems:
+            table = tables[system.name]
+            if table is None:
+                mels[system.name] = mel_of(system.wav(utt))
+                continue
+            if utt not in table or not Path(table[utt]).is_file():
+                raise DataError(
+                    f"System {system.name!r}: no features of utterance {utt} in "
+                    f"{system.directory}/denorm/feats.scp: decode it (stage 8)."
+                )
+            mels[system.name] = np.load(table[utt])
+        title = f"{utt}: {data.texts[utt]}"
+        files.append(plot_mels(mels, scale, title, images / f"decoded_{utt}.png"))
+    return files
