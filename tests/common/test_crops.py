@@ -9,7 +9,7 @@ HOP = 4
 
 
 def numbered(lengths):
-    """Waves that count their samples from 1, mels whose frames say their first."""
+    """Waves that count their samples from 1, mels with the first of each frame."""
     speech = torch.zeros(len(lengths), max(lengths))
     frames = [n // HOP + 1 for n in lengths]
     feats = torch.zeros(len(lengths), max(frames), 2)
@@ -44,14 +44,14 @@ def test_short_utterances_are_whole_and_masked():
     torch.testing.assert_close(mel[1, 0], torch.tensor([1.0, 0, 0, 0, 0]))
 
 
-def test_one_wave_gives_the_same_alone_and_beside_a_longer_one():
+def test_a_wave_gives_the_same_alone_and_beside_a_longer_one():
     alone = draw_crops(*numbered([9]), 5, HOP)
     beside = draw_crops(*numbered([9, 90]), 5, HOP)
     for a, b in zip(alone, beside, strict=True):
         torch.testing.assert_close(a[0], b[0])
 
 
-def test_a_generator_repeats_the_places():
+def test_a_generator_repeats_the_crops():
     crops = [
         draw_crops(*numbered([400]), 5, HOP, torch.Generator().manual_seed(3))
         for _ in range(2)
@@ -59,7 +59,7 @@ def test_a_generator_repeats_the_places():
     torch.testing.assert_close(crops[0].wav, crops[1].wav)
 
 
-def test_frames_are_where_espnet_hears_them():
+def test_frames_are_where_espnet_centres_them():
     """An impulse at sample hop * k is loudest in frame k, the clip's frame 0."""
     extract = LogMelFbank(
         fs=16000, n_fft=64, hop_length=16, n_mels=4, fmin=0, fmax=8000

@@ -1,4 +1,4 @@
-"""Predicted durations as frames."""
+"""Frames of predicted durations."""
 
 import pytest
 import torch
@@ -15,8 +15,10 @@ def test_frames_are_as_many_as_espnets_length_regulator_makes():
     for alpha in (0.3, 0.5, 1.0, 1.3, 2.0):
         for row, whole in zip(log_durations, rounded, strict=True):
             frames = durations_from_log(row[None], torch.tensor([6]), alpha)
-            made = LengthRegulator()(torch.zeros(1, 6, 1), whole[None].clone(), alpha)
-            assert frames.dtype == torch.long and frames.sum() == made.shape[1]
+            regulated = LengthRegulator()(
+                torch.zeros(1, 6, 1), whole[None].clone(), alpha
+            )
+            assert frames.dtype == torch.long and frames.sum() == regulated.shape[1]
 
 
 @pytest.mark.parametrize("log_duration", [float("nan"), 50.0])

@@ -36,7 +36,7 @@ def test_relative_spread_is_symmetric_in_the_variance():
 
 @pytest.mark.parametrize("solver", ["ddim", "dpmsolver++"])
 @pytest.mark.parametrize("num_steps", [1, 2, 5, 8])
-def test_known_data_come_back_in_any_number_of_steps(solver, num_steps):
+def test_perfect_predictions_give_the_data_in_any_number_of_steps(solver, num_steps):
     x_0 = torch.randn(2, 3, 4, dtype=torch.float64)
     schedule = NoiseSchedule.cosine(8)
     denoiser = Denoiser(lambda x_t, *_: x_0, schedule)
@@ -63,12 +63,12 @@ def run_diffusers(scheduler, num_steps, x_T, predict, noises=None):
 def scheduler_mean(scheduler, output, index, x_t):
     """The posterior mean: diffusers' step with its noise taken out."""
     generator = torch.Generator().manual_seed(0)
-    drawn = scheduler.step(output, index, x_t, generator=generator).prev_sample
+    previous = scheduler.step(output, index, x_t, generator=generator).prev_sample
     if index == 0:
-        return drawn
+        return previous
     generator.manual_seed(0)
     noise = torch.randn(x_t.shape, generator=generator, dtype=x_t.dtype)
-    return drawn - math.sqrt(scheduler._get_variance(index)) * noise
+    return previous - math.sqrt(scheduler._get_variance(index)) * noise
 
 
 def test_ddim_agrees_with_diffusers():

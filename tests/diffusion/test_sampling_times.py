@@ -78,7 +78,7 @@ def double():
     ],
 )
 @torch.no_grad()
-def test_sampling_is_the_paper_s_fast_sampler(betas, double):
+def test_sampling_is_the_papers_fast_sampler(betas, double):
     torch.manual_seed(0)
     network = DiffWaveNetwork(4, 3, 3).double()
     torch.nn.init.normal_(network.out_proj.weight, std=0.1)
@@ -87,14 +87,14 @@ def test_sampling_is_the_paper_s_fast_sampler(betas, double):
     noises = torch.randn(len(betas) + 1, 1, 1, 40, dtype=torch.float64)
     x_T = torch.randn(1, 1, 40, dtype=torch.float64)
     expected = reference_sampler(denoiser, betas, times, x_T, noises)
-    drawn = iter(noises.flip(0)[:-2])
-    got = sample(denoiser, x_T, times, eta=1, noise_fn=lambda _: next(drawn))
-    assert next(drawn, None) is None
+    remaining = iter(noises.flip(0)[:-2])
+    got = sample(denoiser, x_T, times, eta=1, noise_fn=lambda _: next(remaining))
+    assert next(remaining, None) is None
     torch.testing.assert_close(got, expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.filterwarnings("ignore:the sampling schedule starts")
-def test_lists_and_texts():
+def test_schedules_as_lists_and_as_texts():
     by_betas = resolve([1e-4, 0.01, 0.3], BASE)
     assert len(by_betas) == 4 and by_betas[-1] == 0 and (by_betas.diff() < 0).all()
     for text in ("0.0001, 0.01, 0.3", "[1e-4 0.01 0.3]", "(0.0001,0.01,0.3)"):
@@ -167,7 +167,7 @@ def test_wavegrads_schedules_end_where_their_betas_do(name, steps, alpha):
         ("wavegrad25", True),
     ],
 )
-def test_a_schedule_far_from_the_noise_prior_is_warned_of(betas, warns):
+def test_a_start_far_from_the_noise_prior_warns(betas, warns):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         resolve(betas, WAVEGRAD)
@@ -198,7 +198,7 @@ def test_steps_are_even_in_log_snr_and_halves_are_nested():
         torch.testing.assert_close(fewer, times[:: 8 // num_steps])
 
 
-def test_no_step_is_cleaner_than_what_was_trained():
+def test_no_step_is_cleaner_than_the_training():
     # t = 1 of BASE has an SNR of 40 dB, of which speech keeps 16.
     ends = decibels(4), decibels(64)
     for num_steps in (2, 6, 12, 25, 49):
@@ -214,7 +214,7 @@ def test_no_step_is_cleaner_than_what_was_trained():
         snr_times(BASE, 51, ends, whole=True)
 
 
-def test_from_the_middle():
+def test_steps_from_the_middle():
     times = snr_times(BASE, 3, MELS, start=6.25)
     assert times[0] == 6.25 and times[-1] == 0 and (times.diff() < 0).all()
     whole = snr_times(BASE, 3, MELS, start=6.25, whole=True)
@@ -223,26 +223,26 @@ def test_from_the_middle():
         snr_times(BASE, 8, MELS, start=6.25, whole=True)
 
 
-def test_from_beyond_the_ends():
+def test_steps_from_beyond_the_ends():
     start = float(COSINE.t_from_alpha(torch.sigmoid(torch.tensor(decibels(45))) ** 0.5))
     times = snr_times(COSINE, 3, MELS, start=start)
     assert times[0] == start and times[-1] == 0 and (times.diff() < 0).all()
 
 
 def share_kept(schedule, times, sd):
-    """Of a Gaussian's standard deviation, by its exact denoiser."""
+    """Share of a Gaussian's standard deviation that its exact denoiser keeps."""
     denoiser = oracle(GaussianOracle(variance=sd**2), schedule)
     x_T = torch.ones(1, 1, 1, dtype=torch.float64)  # all is linear
     return sample(denoiser, x_T, times).item() / sd
 
 
-def test_four_steps_keep_most_of_what_a_text_leaves_open():
+def test_four_steps_keep_most_of_the_standard_deviation():
     # The schedule that was the default until version 0.2 kept a fifth.
     old = NoiseSchedule.vpsde(4)
     assert share_kept(old, old.timesteps(4), 0.35) == pytest.approx(0.21, abs=0.01)
     published = NoiseSchedule(NoiseSchedule.vpsde(5).alpha(torch.arange(5)))
-    kept = share_kept(published, published.timesteps(4), 0.35)
-    assert kept == pytest.approx(0.29, abs=0.01)
+    share = share_kept(published, published.timesteps(4), 0.35)
+    assert share == pytest.approx(0.29, abs=0.01)
     four = snr_times(COSINE, 4, MELS)
     for sd, least in ((0.1, 0.44), (0.2, 0.58), (0.35, 0.61), (1.0, 0.65)):
         assert share_kept(COSINE, four, sd) > least
@@ -257,7 +257,7 @@ def test_named_schedules_mean_the_same_snr_whatever_the_scale(scale):
     torch.testing.assert_close(levels, of_paper, rtol=0, atol=0.02)
 
 
-def test_speech_beside_the_first_noise_is_warned_of():
+def test_a_start_with_speech_in_the_noise_warns():
     # alpha .613 is nearly noise for a wave as it is, and speech for a wave times 16.
     betas = FAST_SCHEDULES["base6"]
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""What a smaller student takes over from its teacher."""
+"""Weights that a smaller student takes over from its teacher."""
 
 import pytest
 import torch
@@ -8,22 +8,22 @@ from espnet_prodiff.diffusion.student import kept_layers
 from espnet_prodiff.prodiff.network import ProDiffNetwork
 
 
-def network(layers, channels=8):
+def make_network(layers, channels=8):
     torch.manual_seed(layers * channels)
-    made = ProDiffNetwork(n_mels=4, cond_channels=6, channels=channels, layers=layers)
-    torch.nn.init.normal_(made.out_proj.weight)
-    return made
+    network = ProDiffNetwork(4, cond_channels=6, channels=channels, layers=layers)
+    torch.nn.init.normal_(network.out_proj.weight)
+    return network
 
 
-def taken_over(student, teacher):
+def weights_for(student, teacher):
     return weights_from_teacher(
         student.state_dict(), teacher.state_dict(), ProDiffNetwork.LAYER_MAJOR
     )
 
 
 def test_the_same_network_takes_over_everything():
-    teacher, student = network(4), network(4)
-    student.load_state_dict(taken_over(student, teacher), strict=True)
+    teacher, student = make_network(4), make_network(4)
+    student.load_state_dict(weights_for(student, teacher), strict=True)
     x, t, cond = torch.randn(2, 4, 9), torch.tensor([1.0, 3.0]), torch.randn(2, 6, 9)
     assert torch.equal(student(x, t, cond), teacher(x, t, cond))
 
@@ -38,23 +38,25 @@ def test_every_kth_layer_is_kept():
             kept_layers(4, student)
 
 
-def test_half_the_layers_do_what_they_did_in_the_teacher():
-    teacher, student = network(4), network(2)
-    student.load_state_dict(taken_over(student, teacher), strict=True)
+def test_half_the_layers_compute_what_they_did_in_the_teacher():
+    teacher, student = make_network(4), make_network(2)
+    student.load_state_dict(weights_for(student, teacher), strict=True)
     t, cond = torch.tensor([1.0, 3.0]), torch.randn(2, 6, 9)
     embedded = teacher.step_embedding(t)
     steps = teacher.step_proj(embedded).unsqueeze(-1).chunk(4, dim=1)
     conds = teacher.prepare_cond(cond)
-    ours = student.step_proj(student.step_embedding(t)).unsqueeze(-1).chunk(2, dim=1)
+    steps_of_student = (
+        student.step_proj(student.step_embedding(t)).unsqueeze(-1).chunk(2, dim=1)
+    )
     hidden = torch.randn(2, 8, 9)
-    for mine, theirs in ((0, 0), (1, 2)):
-        got = student.layers[mine](
-            hidden, ours[mine], student.prepare_cond(cond)[mine], None
+    for i, j in ((0, 0), (1, 2)):
+        got = student.layers[i](
+            hidden, steps_of_student[i], student.prepare_cond(cond)[i], None
         )
-        expected = teacher.layers[theirs](hidden, steps[theirs], conds[theirs], None)
+        expected = teacher.layers[j](hidden, steps[j], conds[j], None)
         assert all(map(torch.equal, got, expected))
 
 
-def test_other_widths_begin_anew():
-    # Only what has nothing to do with the width is left: nothing but biases of mels.
-    assert set(taken_over(network(4, 6), network(4, 8))) == {"out_proj.bias"}
+def test_other_widths_take_over_nothing_of_that_width():
+    # Only the bias of the mel bins does not depend on the width.
+    assert set(weights_for(make_network(4, 6), make_network(4, 8))) == {"out_proj.bias"}

@@ -1,6 +1,7 @@
 """A trained network between the times that it was trained at.
 
-A closed form cannot tell: the embedding of t = 6.5 was exact, and new to the network.
+A closed form cannot show this: the embedding of t = 6.5 was exact, yet the network had
+never seen it.
 """
 
 import pytest
@@ -47,6 +48,6 @@ def error(denoiser: Denoiser, t: float) -> float:
 @pytest.mark.parametrize("t", [5.0, 10.0, 20.0])
 def test_the_error_between_two_times_is_that_at_them(trained, t):
     here = error(trained, t)
-    assert here < 0.6  # it has learnt something
+    assert here < 0.6  # much better than no prediction
     for shift in (-1 / 3, 1 / 3):
         assert error(trained, t + shift) < 1.2 * here

@@ -30,23 +30,23 @@ def distance_to(target):
     ],
 )
 def test_search_comes_near_the_best(target):
-    found = search_schedule(distance_to(target), BASE, len(target), progress=False)
-    assert found.score < math.log(1.2)
-    assert found.score == min(found.tried.values()) == found.tried[found.betas]
-    assert found == search_schedule(
+    result = search_schedule(distance_to(target), BASE, len(target), progress=False)
+    assert result.score < math.log(1.2)
+    assert result.score == min(result.trials.values()) == result.trials[result.betas]
+    assert result == search_schedule(
         distance_to(target), BASE, len(target), progress=False
     )
 
 
-def test_every_schedule_tried_is_possible_and_tried_once():
+def test_every_schedule_is_possible_and_tried_once():
     calls = []
 
     def score(betas):
         calls.append(betas)
         return distance_to((0.001, 0.01, 0.1, 0.5))(betas)
 
-    found = search_schedule(score, BASE, 4, progress=False)
-    assert len(calls) == len(set(calls)) == len(found.tried)
+    result = search_schedule(score, BASE, 4, progress=False)
+    assert len(calls) == len(set(calls)) == len(result.trials)
     for betas in calls:
         times = times_from_betas(betas, BASE)  # refuses what is out of range
         assert len(times) == 5 and list(betas) == sorted(betas)
@@ -54,10 +54,10 @@ def test_every_schedule_tried_is_possible_and_tried_once():
 
 def test_never_worse_than_the_paper_s():
     # A score with its minimum at the paper's schedule, far from any geometric series.
-    found = search_schedule(
+    result = search_schedule(
         lambda betas: float(betas != FAST_SCHEDULES["base6"]), BASE, 6, progress=False
     )
-    assert found.betas == FAST_SCHEDULES["base6"] and found.score == 0
+    assert result.betas == FAST_SCHEDULES["base6"] and result.score == 0
 
 
 def test_progress_is_shown(capsys):
@@ -66,14 +66,14 @@ def test_progress_is_shown(capsys):
 
 
 def test_impossible_searches_are_refused():
-    with pytest.raises(ValueError, match="num_steps must be at least 1"):
+    with pytest.raises(ValueError, match="num_steps must be a whole number"):
         search_schedule(distance_to(()), BASE, 0)
     noisy = NoiseSchedule.from_betas(torch.tensor([0.5, 0.6]))
     with pytest.raises(ValueError, match=r"no schedule of 9 steps .*0.447214 \(t = 2"):
         search_schedule(distance_to((0.1,) * 9), noisy, 9)
 
 
-def test_score_is_the_log_mel_error_of_what_is_spoken():
+def test_score_is_the_log_mel_error_of_the_waves():
     mels = [torch.full((3, 2), 1.0), torch.full((1, 2), 2.0)]
     spoken = []
 

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 
@@ -133,28 +135,17 @@ def test_sampling_in_tiles_is_sampling_the_whole():
     torch.testing.assert_close(*waves, rtol=0, atol=1e-9)
 
 
-def test_memory_is_that_of_a_tile():
+def test_memory_is_that_of_a_tile(peak_memory):
     network = make_vocoder()
     peaks = {}
     for name, of in (("tiled", TiledNetwork(network, 64)), ("whole", network)):
         for frames in (40, 400):
             x_t, t = inputs(frames * HOP, batch=1)
             mel = mel_for(x_t)
-            with torch.no_grad(), torch.profiler.profile(profile_memory=True) as got:
-                of(x_t, t, mel)
-            peaks[name, frames] = _peak(got) - x_t.nbytes  # the output is kept whole
+            peak = peak_memory(partial(of, x_t, t, mel))
+            peaks[name, frames] = peak - x_t.nbytes  # the output is kept whole
     assert peaks["tiled", 400] < 1.05 * peaks["tiled", 40]
     assert peaks["whole", 400] > 9 * peaks["whole", 40]  # the measurement sees it
-
-
-def _peak(profile):
-    """The most bytes that torch had allocated at a time."""
-    held = peak = 0
-    events = [e for e in profile.profiler.kineto_results.events() if e.nbytes()]
-    for event in sorted(events, key=lambda e: e.start_ns()):
-        held += event.nbytes()
-        peak = max(peak, held)
-    return peak
 
 
 @pytest.mark.parametrize(
@@ -173,6 +164,6 @@ def test_conditioning_that_does_not_fit_is_refused(options, cond, message):
         tiled(x_t, t, cond)
 
 
-def test_no_tile_of_nothing():
+def test_empty_tiles_are_refused():
     with pytest.raises(ValueError, match="tile_length must be positive, but it is 0"):
         TiledNetwork(make_network(), 0)

@@ -31,7 +31,7 @@ def test_output_is_zero_at_the_start():
     assert (network(*inputs()) == 0).all()
 
 
-def test_noise_is_heard_through_the_stack_from_the_start():
+def test_x_t_reaches_the_last_layer_from_the_start():
     # torch's default: a deviation of .14, and the answer to a tenth more of x_t 1.2 %.
     torch.manual_seed(0)
     network = ProDiffNetwork(n_mels=80, cond_channels=256)
@@ -42,9 +42,9 @@ def test_noise_is_heard_through_the_stack_from_the_start():
     with torch.no_grad():
         network(x_t, torch.ones(2), cond)
         network(1.1 * x_t, torch.ones(2), cond)
-    residual, features, _, louder = hidden
+    residual, features, _, features_of_louder = hidden
     assert residual.std() > 0.4
-    assert (louder - features).norm() / features.norm() > 0.025
+    assert (features_of_louder - features).norm() / features.norm() > 0.025
 
 
 def test_every_parameter_gets_a_gradient():
@@ -55,7 +55,7 @@ def test_every_parameter_gets_a_gradient():
         assert parameter.grad.abs().sum() > 0, name
 
 
-def test_step_embedding_is_no_line():
+def test_step_embedding_is_not_linear():
     # ESPnet's built-in embeds the step linearly and alike in all channels.
     embedding = make_network().step_embedding
     steps = embedding(torch.arange(1.0, 5.0, dtype=torch.float64))

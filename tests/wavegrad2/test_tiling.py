@@ -1,6 +1,7 @@
+from functools import partial
+
 import pytest
 import torch
-from torch.profiler import profile
 
 from espnet_prodiff.diffusion import Denoiser, NoiseSchedule, sample
 from espnet_prodiff.wavegrad2.network import WaveGradNetwork
@@ -57,8 +58,10 @@ def test_tiles_make_up_the_whole(frames, tile, size):
     x_t, alpha, cond = inputs(frames, batch=1 + (frames == 2))
     tiled = TiledNetwork(network, tile)
     whole = network(x_t, alpha, cond)
-    for given in (cond, tiled.prepare_cond(cond)):
-        torch.testing.assert_close(tiled(x_t, alpha, given), whole, rtol=0, atol=1e-12)
+    for prepared_or_not in (cond, tiled.prepare_cond(cond)):
+        torch.testing.assert_close(
+            tiled(x_t, alpha, prepared_or_not), whole, rtol=0, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("factors", [(4, 4, 4, 2, 2), (5, 5, 2, 2, 2)])
@@ -152,31 +155,20 @@ def test_sampling_in_tiles_is_sampling_the_whole():
     torch.testing.assert_close(*waves, rtol=1e-9, atol=1e-9)
 
 
-def test_memory_is_that_of_a_tile():
+def test_memory_is_that_of_a_tile(peak_memory):
     network = make_network()
     peaks = {}
     for name, of in (("tiled", TiledNetwork(network, 20)), ("whole", network)):
         for frames in (80, 400):
             x_t, alpha, cond = inputs(frames, batch=1)
             prepared = network.prepare_cond(cond)
-            with torch.no_grad(), profile(profile_memory=True) as got:
-                of(x_t, alpha, prepared)
-            peaks[name, frames] = _peak(got) - x_t.nbytes  # the output is kept whole
+            peak = peak_memory(partial(of, x_t, alpha, prepared))
+            peaks[name, frames] = peak - x_t.nbytes  # the output is kept whole
     assert peaks["tiled", 400] < 1.05 * peaks["tiled", 80]
     assert peaks["whole", 400] > 4.5 * peaks["whole", 80]  # the measurement sees it
 
 
-def _peak(got):
-    """The most bytes that torch had allocated at a time."""
-    held = peak = 0
-    events = [e for e in got.profiler.kineto_results.events() if e.nbytes()]
-    for event in sorted(events, key=lambda e: e.start_ns()):
-        held += event.nbytes()
-        peak = max(peak, held)
-    return peak
-
-
-def test_what_does_not_fit_is_refused():
+def test_tiles_and_conditioning_that_do_not_fit_are_refused():
     network = make_network()
     with pytest.raises(ValueError, match="tile_frames must be positive, but it is 0"):
         TiledNetwork(network, 0)

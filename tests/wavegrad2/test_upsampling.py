@@ -2,11 +2,10 @@ import pytest
 import torch
 from espnet.nets.pytorch_backend.fastspeech.length_regulator import LengthRegulator
 
-from espnet_prodiff.wavegrad2.duration_predictor import MIN_RANGE, Predictors
+from espnet_prodiff.wavegrad2.duration_predictor import MIN_RANGE
 from espnet_prodiff.wavegrad2.upsampling import gaussian_upsampling
 
 DURATIONS = torch.tensor([[3, 1, 0, 7, 2, 5], [2, 0, 4, 0, 0, 0]])
-LENGTHS = torch.tensor([6, 3])
 
 
 def make_hidden(channels=4):
@@ -160,74 +159,3 @@ def test_far_outside_an_utterance_the_values_are_finite():
     upsampled.sum().backward()
     torch.testing.assert_close(weights.sum(dim=2), torch.ones(2, 3))
     assert upsampled.isfinite().all() and sigma.grad.isfinite().all()
-
-
-def make_resampling():
-    torch.manual_seed(0)
-    return Predictors(4, predictor_channels=6)
-
-
-def test_predictors_in_a_batch_equal_single():
-    resampling, hidden = make_resampling().eval(), make_hidden()
-    log_durations = resampling.log_durations(hidden, LENGTHS)
-    sigma = resampling.ranges(hidden, DURATIONS, LENGTHS)
-    assert not log_durations[1, 3:].any() and (sigma >= MIN_RANGE).all()
-    for row, length in enumerate(LENGTHS.tolist()):
-        alone = hidden[row : row + 1, :length]
-        durations, lengths = DURATIONS[row : row + 1, :length], LENGTHS[row : row + 1]
-        for whole, single in (
-            (log_durations, resampling.log_durations(alone, lengths)),
-            (sigma, resampling.ranges(alone, durations, lengths)),
-        ):
-            torch.testing.assert_close(
-                whole[row, :length], single[0], rtol=1e-6, atol=1e-6
-            )
-
-
-def test_predictors_read_both_ways():
-    resampling, hidden = make_resampling().eval(), make_hidden().requires_grad_()
-    resampling.log_durations(hidden, LENGTHS)[1, 1].backward()
-    reached = hidden.grad.any(dim=2)
-    assert reached.tolist() == [[False] * 6, [True] * 3 + [False] * 3]
-
-
-def test_ranges_hear_the_durations():
-    resampling, hidden = make_resampling().eval(), make_hidden()
-    sigma = resampling.ranges(hidden, DURATIONS, LENGTHS)
-    longer = resampling.ranges(hidden, 3 * DURATIONS, LENGTHS)
-    assert ((sigma - longer).abs() > 1e-4)[0].all()
-
-
-def test_ranges_stay_above_zero():
-    resampling = make_resampling()
-    torch.nn.init.constant_(resampling.range_predictor.projection.bias, -200.0)
-    sigma = resampling.ranges(make_hidden(), DURATIONS, LENGTHS)
-    for row, length in zip(sigma, LENGTHS.tolist(), strict=True):
-        torch.testing.assert_close(row[:length], torch.full((length,), MIN_RANGE))
-
-
-def test_every_parameter_gets_a_gradient():
-    resampling, hidden = make_resampling(), make_hidden()
-    sigma = resampling.ranges(hidden, DURATIONS, LENGTHS)
-    _, upsampled = gaussian_upsampling(hidden, DURATIONS, sigma, torch.arange(18))
-    loss = upsampled.square().sum()
-    (loss + resampling.log_durations(hidden, LENGTHS).square().sum()).backward()
-    for name, parameter in resampling.named_parameters():
-        assert parameter.grad is not None and parameter.grad.any(), name
-
-
-def test_odd_channels_are_refused():
-    with pytest.raises(ValueError, match="positive even number .*not 5"):
-        Predictors(4, predictor_channels=5)
-
-
-def test_half_precision():
-    resampling, hidden = make_resampling(), make_hidden().bfloat16()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        sigma = resampling.ranges(hidden, DURATIONS, LENGTHS)
-        weights, upsampled = gaussian_upsampling(
-            hidden, DURATIONS, sigma, torch.arange(2000, 2018)
-        )
-    upsampled.float().sum().backward()
-    torch.testing.assert_close(weights.sum(dim=2), torch.ones(2, 18))
-    assert resampling.range_predictor.projection.weight.grad.isfinite().all()

@@ -1,4 +1,4 @@
-"""One recording, learnt by heart: its mel in, its wave out."""
+"""Overfit one recording: its mel in, its wave out."""
 
 import torch
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
@@ -17,7 +17,7 @@ def recording():
     return 0.25 * phase.sin() + 0.003 * torch.randn(len(hertz))
 
 
-def test_one_recording_is_learnt_by_heart():
+def test_one_recording_is_learnt():
     torch.manual_seed(1)
     features = LogMelFbank(fs=FS, n_fft=128, hop_length=HOP, n_mels=N_MELS)
     speech = recording()
@@ -52,8 +52,8 @@ def test_one_recording_is_learnt_by_heart():
         schedule.step()
     model.eval()
     wav = model.inference(None, feats=mel[0], num_steps=20, seed=0)["wav"]
-    truth, found = mel[0, :FRAMES], features(wav[None])[0][0, :FRAMES]
-    heard = truth > truth.max() - 1.5  # within 30 dB of the loudest
-    assert (found - truth)[heard].abs().mean() < 0.25  # 5 dB
-    loudest = (found.argmax(1) - truth.argmax(1)).abs() <= 1
+    truth, output = mel[0, :FRAMES], features(wav[None])[0][0, :FRAMES]
+    audible = truth > truth.max() - 1.5  # within 30 dB of the loudest
+    assert (output - truth)[audible].abs().mean() < 0.25  # 5 dB
+    loudest = (output.argmax(1) - truth.argmax(1)).abs() <= 1
     assert loudest.float().mean() > 0.9

@@ -1,4 +1,4 @@
-"""Where models are sampled, and what checkpoints of the first format mean."""
+"""Steps and noise levels of a DiffusionTTS, by its options and checkpoint format."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def test_vpsde_has_the_published_levels():
     assert alphas(make_prodiff()).tolist() == pytest.approx(expected, abs=1e-3)
 
 
-def test_a_checkpoint_of_the_first_format_means_what_it_meant():
+def test_checkpoints_of_the_first_format_keep_their_meaning():
     teacher = make_prodiff(espnet_prodiff=1)
     torch.testing.assert_close(
         alphas(teacher), NoiseSchedule.vpsde(4).alpha(torch.arange(5))
@@ -33,37 +33,27 @@ def test_a_checkpoint_of_the_first_format_means_what_it_meant():
 def test_a_student_is_sampled_where_it_was_distilled():
     student = make_prodiff(distilled_times=[4, 2, 0])
     assert student.is_student and student.num_steps == 2
-    assert student.times().tolist() == student.times(2).tolist() == [4, 2, 0]
-    assert len(student.times(3)) == 4 and len(student.times(1)) == 2
-    for times, message in (
-        ([4, 2], "decrease to a final 0"),
-        ([2, 4, 0], "decrease to a final 0"),
-        ([0], "decrease to a final 0"),
-        ([5, 2, 0], r"\[0, 4\]"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            make_prodiff(distilled_times=times)
+    assert student.times().tolist() == [4, 2, 0]
     with pytest.raises(ValueError, match="num_steps times and a final 0"):
         make_prodiff(distilled_times=[4, 2, 0], num_steps=3)
 
 
-def test_discrete_models_step_at_whole_times():
+def test_discrete_models_take_every_step_at_whole_times():
     model = make_prodiff(diffusion_steps=8, diffusion_scheduler="cosine")
     assert model.num_steps == 8
     for num_steps in range(1, 9):
         times = model.times(num_steps)
-        assert times[0] == 8 and times[-1] == 0 and len(times) == num_steps + 1
-        assert (times == times.round()).all() and (times.diff() <= -1).all()
+        assert (times == times.round()).all()
 
 
-def test_a_teacher_of_continuous_times_has_a_number_of_its_own():
+def test_continuous_models_have_a_default_number_of_steps():
     options = dict(train_times="continuous", diffusion_scheduler="cosine")
     model = make_prodiff(diffusion_steps=1000, **options)
     assert model.num_steps == 8 and len(model.times(16)) == 17
     torch.testing.assert_close(model.times(), model.times(16)[::2])
 
 
-def test_prodiff_takes_a_schedule():
+def test_inference_takes_a_schedule():
     model = make_prodiff()
     seen = []
     options = dict(schedule=[4, 1], seed=0, callback=seen.append)

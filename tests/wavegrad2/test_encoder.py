@@ -14,7 +14,7 @@ IDIM = 12
 LENGTHS = torch.tensor([7, 3, 1])
 
 
-def make_text_side(**options):
+def make_encoder(**options):
     torch.manual_seed(0)
     return TextEncoder(IDIM, **{"embed_dim": 6, "encoder_channels": 8, **options})
 
@@ -44,17 +44,17 @@ def make_identity():
 
 @pytest.mark.parametrize("integration", ["add", "concat"])
 def test_batch_equals_single(integration):
-    text_side = make_text_side(**identity_options(integration))
-    for norm in text_side.norms:  # statistics that are no identity
+    encoder = make_encoder(**identity_options(integration))
+    for norm in encoder.norms:  # statistics that are no identity
         nn.init.uniform_(norm.running_mean)
         nn.init.uniform_(norm.running_var, 0.5, 2)
-    text_side.eval()
+    encoder.eval()
     tokens, identity = make_tokens(), make_identity()
-    hidden = text_side(tokens, LENGTHS, **identity)
-    assert hidden.shape == (3, 7, text_side.out_channels)
+    hidden = encoder(tokens, LENGTHS, **identity)
+    assert hidden.shape == (3, 7, encoder.out_channels)
     for row, length in enumerate(LENGTHS):
-        own = {name: value[row : row + 1] for name, value in identity.items()}
-        alone = text_side(tokens[row : row + 1, :length], length[None], **own)
+        row_identity = {name: value[row : row + 1] for name, value in identity.items()}
+        alone = encoder(tokens[row : row + 1, :length], length[None], **row_identity)
         torch.testing.assert_close(hidden[row, :length], alone[0], rtol=1e-6, atol=1e-6)
         assert not hidden[row, length:].any()
 
@@ -62,58 +62,58 @@ def test_batch_equals_single(integration):
 def test_padding_changes_nothing_in_training_either():
     outputs = []
     for padding in (0, 5):
-        text_side = make_text_side(encoder_dropout=0.0, zoneout=0.0).train()
-        hidden = text_side(make_tokens(padding=padding), LENGTHS)[:, :7]
-        outputs.append((hidden, text_side.norms[-1].running_var))
+        encoder = make_encoder(encoder_dropout=0.0, zoneout=0.0).train()
+        hidden = encoder(make_tokens(padding=padding), LENGTHS)[:, :7]
+        outputs.append((hidden, encoder.norms[-1].running_var))
     torch.testing.assert_close(*outputs, rtol=1e-6, atol=1e-6)
 
 
-def test_what_stands_in_the_padding_changes_nothing():
-    text_side = make_text_side().eval()
+def test_tokens_in_the_padding_change_nothing():
+    encoder = make_encoder().eval()
     tokens = make_tokens()
     other = torch.where(tokens == 0, 5, tokens)
     torch.testing.assert_close(
-        text_side(tokens, LENGTHS), text_side(other, LENGTHS), rtol=0, atol=0
+        encoder(tokens, LENGTHS), encoder(other, LENGTHS), rtol=0, atol=0
     )
 
 
 @pytest.mark.parametrize("integration", ["add", "concat"])
 def test_every_parameter_gets_a_gradient(integration):
-    text_side = make_text_side(**identity_options(integration))
-    text_side(make_tokens(), LENGTHS, **make_identity()).square().sum().backward()
-    for name, parameter in text_side.named_parameters():
+    encoder = make_encoder(**identity_options(integration))
+    encoder(make_tokens(), LENGTHS, **make_identity()).square().sum().backward()
+    for name, parameter in encoder.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), name
 
 
 @pytest.mark.parametrize("integration", ["add", "concat"])
 @pytest.mark.parametrize("name", ["sids", "lids", "spembs"])
 def test_identity_reaches_the_hidden_states(integration, name):
-    text_side = make_text_side(**identity_options(integration)).eval()
+    encoder = make_encoder(**identity_options(integration)).eval()
     tokens, identity = make_tokens(), make_identity()
-    hidden = text_side(tokens, LENGTHS, **identity)
-    other = text_side(
+    hidden = encoder(tokens, LENGTHS, **identity)
+    other = encoder(
         tokens, LENGTHS, **{**identity, name: identity[name].roll(1, dims=0)}
     )
     change = (hidden - other).abs().amax(dim=(1, 2))
     assert change[0] > 1e-3
     with pytest.raises(ValueError, match=f"trained with {name} .*none came"):
-        text_side(tokens, LENGTHS, **{**identity, name: None})
+        encoder(tokens, LENGTHS, **{**identity, name: None})
 
 
 def test_added_embedding_is_the_projection_of_its_direction():
-    text_side = make_text_side(spk_embed_dim=5).eval()
-    without = make_text_side().eval()
-    without.load_state_dict(text_side.state_dict(), strict=False)
+    encoder = make_encoder(spk_embed_dim=5).eval()
+    without = make_encoder().eval()
+    without.load_state_dict(encoder.state_dict(), strict=False)
     tokens, spembs = make_tokens(), make_identity()["spembs"]
-    added = text_side(tokens, LENGTHS, spembs=7 * spembs) - without(tokens, LENGTHS)
+    added = encoder(tokens, LENGTHS, spembs=7 * spembs) - without(tokens, LENGTHS)
     directions = spembs / spembs.norm(dim=1, keepdim=True)
-    torch.testing.assert_close(added[:, 0], text_side.projection(directions))
+    torch.testing.assert_close(added[:, 0], encoder.projection(directions))
 
 
 def test_one_speaker_and_one_language_need_no_ids():
-    text_side = make_text_side(spks=1, langs=1, spk_embed_dim=0)
-    assert set(text_side.state_dict()) == set(make_text_side().state_dict())
-    text_side(make_tokens(), LENGTHS)
+    encoder = make_encoder(spks=1, langs=1, spk_embed_dim=0)
+    assert set(encoder.state_dict()) == set(make_encoder().state_dict())
+    encoder(make_tokens(), LENGTHS)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_one_speaker_and_one_language_need_no_ids():
 )
 def test_wrong_options_are_refused(option, message):
     with pytest.raises(ValueError, match=message):
-        make_text_side(**option)
+        make_encoder(**option)
 
 
 def test_reversing_keeps_the_padding_behind():
@@ -163,7 +163,7 @@ def test_lstm_without_zoneout_is_torchs_over_packed_sequences():
 def test_evaluation_is_espnets_zoneout_cell():
     torch.manual_seed(0)
     ours, inputs = ZoneOutBiLSTM(4, 3, zoneout=0.3).eval(), torch.randn(2, 6, 4)
-    found = ours(inputs, torch.tensor([6, 6]))
+    outputs = ours(inputs, torch.tensor([6, 6]))
     reference = torch_lstm(ours)
     for direction, suffix in enumerate(("", "_reverse")):
         cell = nn.LSTMCell(4, 3)
@@ -178,7 +178,7 @@ def test_evaluation_is_espnets_zoneout_cell():
         for token in range(6) if direction == 0 else range(5, -1, -1):
             state = cell(inputs[:, token], state)
             torch.testing.assert_close(
-                found[:, token, 3 * direction : 3 * direction + 3], state[0]
+                outputs[:, token, 3 * direction : 3 * direction + 3], state[0]
             )
 
 
@@ -206,8 +206,8 @@ def test_training_keeps_the_given_share_of_states():
 
 
 def test_half_precision():
-    text_side = make_text_side()
+    encoder = make_encoder()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        hidden = text_side(make_tokens(), LENGTHS)
+        hidden = encoder(make_tokens(), LENGTHS)
     hidden.float().square().sum().backward()
-    assert hidden.isfinite().all() and text_side.lstm.weight_hh.grad.isfinite().all()
+    assert hidden.isfinite().all() and encoder.lstm.weight_hh.grad.isfinite().all()
