@@ -51,7 +51,7 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     Raises:
         UserError: The message lists them.
     """
-    if value not in choices:
+    if value not in list(choices):
         raise UserError(
             f"{name} must be one of {', '.join(choices)}, but it is {value!r}"
         )

@@ -9,24 +9,25 @@ Examples:
 """
 
 import argparse
-import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
-from espnet2.fileio.npy_scp import NpyScpReader
 from espnet2.utils.types import float_or_none, int_or_none, str_or_none
-from torch import Tensor
-from tqdm import tqdm
 
 from espnet_prodiff.common.memory import keep_freed_memory
-from espnet_prodiff.errors import DataError, UserError, one_message
-from espnet_prodiff.fileio.atomic import write_text
-from espnet_prodiff.fileio.audio import read_audio, read_recording, write_audio
+from espnet_prodiff.common.sampling import SAMPLING_OPTIONS, Sampling
+from espnet_prodiff.errors import UserError, check_positive, one_message
 from espnet_prodiff.fileio.tables import read_table
+from espnet_prodiff.inference.generation import (
+    Job,
+    denoise_recordings,
+    generate_waves,
+    interpolate_recordings,
+    vocode_mels,
+    vocode_recordings,
+    write_waves,
+)
 from espnet_prodiff.inference.wave_generator import WaveGenerator
 
 __all__ = ["WaveGenerator", "get_parser", "main"]
@@ -90,123 +91,43 @@ def main(cmd: Sequence[str] | None = None) -> None:
     args = get_parser().parse_args(cmd)
     keep_freed_memory()
     with one_message("generate"):
-        _write(args)
+        device = "cuda" if args.ngpu else "cpu"
+        diffwave = WaveGenerator(args.model_file, args.train_config, device)
+        jobs = _jobs(args, diffwave)
+        table = write_waves(jobs, args.output_dir, diffwave.fs)
+    print(f"{len(jobs)} waves: {table}", file=sys.stderr)
 
 
-def _write(args: argparse.Namespace) -> None:
-    device = "cuda" if args.ngpu else "cpu"
-    make = WaveGenerator(args.model_file, args.train_config, device)
-    names = ("num_steps", "schedule", "eta", "solver", "temperature", "seed")
-    given = {name: getattr(args, name, None) for name in names}
-    sampling = {name: value for name, value in given.items() if value is not None}
-    jobs = list(USES[args.use](args, make, sampling))
-    lines = []
-    for name, wave in tqdm(jobs, unit="wav", disable=None):
-        file = args.output_dir / "wav" / f"{name}.wav"
-        write_audio(file, wave().cpu().numpy(), make.fs)
-        lines.append(f"{name} {file}\n")
-    write_text(args.output_dir / "wav.scp", "".join(lines))
-    print(f"{len(jobs)} waves: {args.output_dir / 'wav.scp'}", file=sys.stderr)
+def _jobs(args: argparse.Namespace, diffwave: WaveGenerator) -> list[Job]:
+    options = vars(args)
+    sampling = Sampling(**{k: options[k] for k in SAMPLING_OPTIONS & options.keys()})
+    if args.use == "generate":
+        check_positive("num_waves", args.num_waves)
+        seeds = range(args.seed, args.seed + args.num_waves)
+        return generate_waves(diffwave, seeds, sampling, args.seconds, args.label)
+    if args.use == "vocode" and args.feats_scp is not None:
+        if args.wavs or args.wav_scp:
+            raise UserError("give one of --wavs, --wav_scp and --feats_scp")
+        return vocode_mels(diffwave, args.feats_scp, sampling)
+    recordings = _recordings(args)
+    if args.use == "vocode":
+        return vocode_recordings(diffwave, recordings, sampling)
+    if args.use == "denoise":
+        return denoise_recordings(diffwave, recordings, args.t, sampling, args.label)
+    return interpolate_recordings(
+        diffwave, recordings, args.t, args.weights, sampling, args.label
+    )
 
 
-Job = tuple[str, Callable[[], Tensor]]  # a name and what makes its wave
-
-
-def _vocode(
-    args: argparse.Namespace, make: WaveGenerator, sampling: dict[str, Any]
-) -> Iterator[Job]:
-    if args.feats_scp is None:
-        for name, path in _recordings(args, make):
-            yield name, partial(_of_file, make.resynthesize, path, make, **sampling)
-        return
-    if args.wavs or args.wav_scp:
-        raise UserError("give one of --wavs, --wav_scp and --feats_scp")
-    read_table(args.feats_scp)  # its errors say more
-    feats = NpyScpReader(args.feats_scp)
-    for name in feats:
-        yield _checked(name), partial(_of_mel, feats, name, make, **sampling)
-
-
-def _generate(
-    args: argparse.Namespace, make: WaveGenerator, sampling: dict[str, Any]
-) -> Iterator[Job]:
-    if args.num_waves < 1:
-        raise UserError(f"num_waves must be at least 1, but it is {args.num_waves}")
-    label = "" if args.label is None else f"label{args.label}_"
-    for seed in range(args.seed, args.seed + args.num_waves):
-        own = {**sampling, "seed": seed}
-        job = partial(make.generate, args.seconds, args.label, **own)
-        yield f"{label}seed{seed}", job
-
-
-def _denoise(
-    args: argparse.Namespace, make: WaveGenerator, sampling: dict[str, Any]
-) -> Iterator[Job]:
-    for name, path in _recordings(args, make):
-        own = {"t": args.t, "label": args.label, **sampling}
-        yield name, partial(_of_file, make.denoise, path, make, **own)
-
-
-def _interpolate(
-    args: argparse.Namespace, make: WaveGenerator, sampling: dict[str, Any]
-) -> Iterator[Job]:
-    recordings = _recordings(args, make)
-    if len(recordings) != 2:
-        raise UserError(f"two recordings are blended, but {len(recordings)} are given")
-    first, second = (_read(path, make) for _, path in recordings)
-    both = "_".join(name for name, _ in recordings)
-    for weight in args.weights:
-        job = partial(
-            make.interpolate, first, second, args.t, weight, args.label, **sampling
-        )
-        yield f"{both}_{weight:g}", job
-
-
-USES = {
-    "vocode": _vocode,
-    "generate": _generate,
-    "denoise": _denoise,
-    "interpolate": _interpolate,
-}
-
-
-def _recordings(
-    args: argparse.Namespace, make: WaveGenerator
-) -> list[tuple[str, Path]]:
-    """Names and files, all of the model's sampling rate."""
+def _recordings(args: argparse.Namespace) -> dict[str, str | Path]:
     if (args.wavs is None) == (args.wav_scp is None):
         raise UserError("give the recordings as --wavs or as --wav_scp, one of them")
-    if args.wavs is not None:
-        found = [(path.stem, path) for path in args.wavs]
-        if len({name for name, _ in found}) < len(found):
-            raise UserError("two of --wavs have the same name: their waves would too")
-    else:
-        found = [(utt, Path(path)) for utt, path in read_table(args.wav_scp).items()]
-    for name, path in found:
-        make.contract.require_rate(read_recording(path, name).fs, str(path))
-    return [(_checked(name), path) for name, path in found]
-
-
-def _of_file(
-    use: Callable[..., Tensor], path: Path, make: WaveGenerator, **options: Any
-) -> Tensor:
-    return use(_read(path, make), **options)
-
-
-def _of_mel(
-    feats: NpyScpReader, name: str, make: WaveGenerator, **sampling: Any
-) -> Tensor:
-    return make.vocode(torch.from_numpy(feats[name]), **sampling)
-
-
-def _read(path: Path, make: WaveGenerator) -> Tensor:
-    return torch.from_numpy(read_audio(path, path.stem, make.fs)).float()
-
-
-def _checked(name: str) -> str:
-    if not re.fullmatch(r"[^/\\\x00-\x1f]+", name) or name in (".", ".."):
-        raise DataError(f"utterance {name!r}: a name with a path in it is refused")
-    return name
+    if args.wavs is None:
+        return read_table(args.wav_scp)
+    recordings = {path.stem: path for path in args.wavs}
+    if len(recordings) < len(args.wavs):
+        raise UserError("two of --wavs have the same name: their waves would too")
+    return recordings
 
 
 if __name__ == "__main__":

@@ -34,9 +34,8 @@ class Sampling:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("eta", "temperature"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, int | float):
+        for name, value in (("eta", self.eta or 0), ("temperature", self.temperature)):
+            if isinstance(value, bool) or not isinstance(value, int | float):
                 raise InputError(f"{name} is {value!r}, expected a number")
         if self.solver not in SOLVERS:
             raise InputError(
@@ -49,7 +48,8 @@ class Sampling:
         if not 0 <= self.temperature < math.inf:
             raise InputError(f"temperature is {self.temperature}, expected >= 0")
         seed = self.seed
-        if seed is not None and (not isinstance(seed, int) or not 0 <= seed < 2**63):
+        whole = isinstance(seed, int) and not isinstance(seed, bool)
+        if seed is not None and not (whole and 0 <= seed < 2**63):
             raise InputError(f"seed is {seed!r}, expected a whole number >= 0")
 
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from espnet_prodiff.diffusion.sampling_times import FAST_SCHEDULES, times_from_betas
 from espnet_prodiff.diffusion.schedule import NoiseSchedule
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.errors import UserError, check_positive
 
 FIRST_FACTORS = (1, 3, 10, 30, 100)  # the first beta, in units of the training's first
 LAST_BETAS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
@@ -24,18 +24,18 @@ MOVES = (2.0, 2**0.5, 2**0.25)  # factors on one beta, a round each
 Betas = tuple[float, ...]
 
 
-class Found(NamedTuple):
-    """What a search found.
+class SearchResult(NamedTuple):
+    """The best schedule of a search, and all others.
 
     Attributes:
         betas: The best schedule, the least noisy step first.
         score: Its score, lower is better.
-        tried: All schedules tried and their scores, in the order of trial.
+        trials: All schedules tried and their scores, in the order of trial.
     """
 
     betas: Betas
     score: float
-    tried: dict[Betas, float]
+    trials: dict[Betas, float]
 
 
 def search_schedule(
@@ -44,7 +44,7 @@ def search_schedule(
     num_steps: int,
     *,
     progress: bool = True,
-) -> Found:
+) -> SearchResult:
     """Find betas with a low score.
 
     Args:
@@ -57,26 +57,25 @@ def search_schedule(
         UserError: If ``num_steps`` is not positive, or if no schedule of so many steps
             lies in the range that the model was trained at.
     """
-    if num_steps < 1:
-        raise UserError(f"num_steps must be at least 1, but it is {num_steps}")
+    check_positive("num_steps", num_steps)
     coarse = [b for b in _coarse(schedule, num_steps) if _fits(b, schedule)]
     if not coarse:
-        total = schedule.num_train_steps
+        last = schedule.num_train_steps
         raise UserError(
             f"no schedule of {num_steps} steps was found in the range of noise that "
             f"the model was trained at: alpha from {schedule.alpha(1):.6g} (t = 1) to "
-            f"{schedule.alpha(total):.6g} (t = {total})"
+            f"{schedule.alpha(last):.6g} (t = {last})"
         )
-    tried: dict[Betas, float] = {}
-    trials = len(coarse) + len(MOVES) * 2 * num_steps
-    with tqdm(total=trials, unit="schedule", disable=not progress) as bar:
+    trials: dict[Betas, float] = {}
+    total = len(coarse) + len(MOVES) * 2 * num_steps
+    with tqdm(total=total, unit="schedule", disable=not progress) as bar:
 
         def attempt(betas: Betas) -> float:
-            if betas not in tried:
-                tried[betas] = score(betas)
+            if betas not in trials:
+                trials[betas] = score(betas)
             bar.update()
-            bar.set_postfix(best=f"{min(tried.values()):.4f}")
-            return tried[betas]
+            bar.set_postfix(best=f"{min(trials.values()):.4f}")
+            return trials[betas]
 
         best = min(coarse, key=attempt)
         for factor in MOVES:
@@ -85,9 +84,9 @@ def search_schedule(
                     betas = (*best[:i], moved, *best[i + 1 :])
                     if not _fits(betas, schedule):
                         bar.update()
-                    elif attempt(betas) < tried[best]:
+                    elif attempt(betas) < trials[best]:
                         best = betas
-    return Found(best, tried[best], tried)
+    return SearchResult(best, trials[best], trials)
 
 
 def log_mel_distance(
@@ -95,7 +94,7 @@ def log_mel_distance(
     mel_of: Callable[[Tensor], Tensor],
     mels: Sequence[Tensor],
 ) -> Callable[[Betas], float]:
-    """Score of a schedule: mean absolute error of the log-mels of what it makes.
+    """Return the score of a schedule: the log-mel L1 of waves that it is used for.
 
     Args:
         vocode: From log-mels (F, n_mels) and betas to a wave, always of the same noise.
@@ -125,7 +124,7 @@ def _coarse(schedule: NoiseSchedule, num_steps: int) -> Iterable[Betas]:
 
 
 def _fits(betas: Betas, schedule: NoiseSchedule) -> bool:
-    """Whether betas rise and lie in the range of the model."""
+    """Check that betas rise and lie in the range of the model."""
     if any(a > b for a, b in zip(betas[:-1], betas[1:], strict=True)) or betas[-1] >= 1:
         return False
     try:

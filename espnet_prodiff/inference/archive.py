@@ -16,9 +16,9 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from collections.abc import Collection, Iterator
+from pathlib import Path, PureWindowsPath
+from typing import NamedTuple
 
 import yaml
 from espnet2.main_funcs.pack_funcs import Archiver, find_path_and_change_it_recursive
@@ -70,14 +70,14 @@ def fetch_model(model_tag: str, cachedir: str | Path | None = None) -> dict[str,
             "with stage 10, or pass a URL or a hub id user/name"
         )
     zoo = _Downloader(cachedir)
-    known = is_url(name) or bool(zoo.query(name=name))
-    if not known and not HUB_ID.fullmatch(name):
+    in_zoo = is_url(name) or bool(zoo.query(name=name))
+    if not in_zoo and not HUB_ID.fullmatch(name):
         raise ArchiveError(
             f"model {name!r} is no file, no URL, no name of espnet_model_zoo and no "
             "hub id of the form user/name[@revision]"
         )
     try:
-        if known:
+        if in_zoo:
             return _unpack(Path(zoo.download(name)), cachedir)
         snapshot = Path(zoo.huggingface_download(name))
     except (OSError, KeyError, RuntimeError, ValueError) as error:
@@ -97,6 +97,15 @@ class _Downloader(ModelDownloader):
         return PureWindowsPath(name).name or "model.zip"
 
 
+class _Member(NamedTuple):
+    """One member of a zip or tar file; it is plain where it is no link or device."""
+
+    info: zipfile.ZipInfo | tarfile.TarInfo
+    name: str
+    size: int
+    is_plain: bool
+
+
 def check_archive(path: str | Path) -> None:
     """Refuse an archive that would write elsewhere, or is no packed TTS model.
 
@@ -112,14 +121,16 @@ def check_archive(path: str | Path) -> None:
             f"packed model {path} is of no known kind: expected {', '.join(SUFFIXES)}"
         )
     with _opened(path) as archive:
-        _check_members(path, list(archive))
-        meta = next((m for m in archive if _base(m) == "meta.yaml"), None)
+        members = _members(archive)
+        _check_members(path, members)
+        meta = _find_meta(members)
         if meta is None:
             raise ArchiveError(
                 f"{path} holds no meta.yaml: pass a model packed by stage 10"
             )
-        with archive.extractfile(meta) as f:
-            _read_meta(f.read(), f"{path}:{_name(meta)}", map(_name, archive))
+        with archive.extractfile(meta.info) as f:
+            names = [member.name for member in members]
+            _read_meta(f.read(), f"{path}:{meta.name}", names)
 
 
 @contextlib.contextmanager
@@ -127,6 +138,8 @@ def _opened(path: Path) -> Iterator[Archiver]:
     broken = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
     try:
         with Archiver(path) as archive:
+            # Without the permissions and owners that a tar file asks for.
+            archive.fopen.extraction_filter = getattr(tarfile, "data_filter", None)
             yield archive
     except (*broken, EOFError, OSError) as error:
         raise ArchiveError(
@@ -134,83 +147,70 @@ def _opened(path: Path) -> Iterator[Archiver]:
         ) from error
 
 
-def _name(member: Any) -> str:
-    return member.filename if isinstance(member, zipfile.ZipInfo) else member.name
+def _members(archive: Archiver) -> list[_Member]:
+    members = []
+    for info in archive:
+        if isinstance(info, zipfile.ZipInfo):
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            is_plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
+            members.append(_Member(info, info.filename, info.file_size, is_plain))
+        else:
+            is_plain = info.isreg() or info.isdir()
+            members.append(_Member(info, info.name, info.size, is_plain))
+    return members
 
 
-def _base(member: Any) -> str:
-    return PurePosixPath(_name(member)).name
+def _find_meta(members: list[_Member]) -> _Member | None:
+    return next((m for m in members if Path(m.name).name == "meta.yaml"), None)
 
 
-def _check_members(path: Path, members: list[Any]) -> None:
-    seen, total = set(), 0
+def _check_members(path: Path, members: list[_Member]) -> None:
+    # zipfile and tarfile would write such members somewhere inside, under other names,
+    # follow links inside, and let the last of two members win.
     if len(members) > MAX_MEMBERS:
         raise ArchiveError(f"{path} holds {len(members)} files, more than any model")
-    for member in members:
-        name = _name(member)
-        _check_name(name, f"member of {path}")
-        if not _is_plain(member):
+    seen = set()
+    for _, name, _, is_plain in members:
+        place = PureWindowsPath(name)  # splits at both slashes, knows drives
+        if place.anchor or ".." in place.parts or not place.parts:
+            raise ArchiveError(
+                f"{path}: member {name!r} leads out of its folder: refused"
+            )
+        if not name.isprintable():
+            raise ArchiveError(f"{path}: member {name!r} is no name of a file: refused")
+        if not is_plain:
             raise ArchiveError(f"{path}: member {name!r} is a link or a device")
-        if PurePosixPath(name) in seen:
+        if place.as_posix() in seen:
             raise ArchiveError(f"{path}: member {name!r} is there twice")
-        seen.add(PurePosixPath(name))
-        size = getattr(member, "file_size", None) or getattr(member, "size", 0)
-        total += size
-    if total > SMALL and total > MAX_RATIO * path.stat().st_size:
+        seen.add(place.as_posix())
+    total, packed = sum(member.size for member in members), path.stat().st_size
+    if total > SMALL and total > MAX_RATIO * packed:
         raise ArchiveError(
-            f"{path} would unpack from {path.stat().st_size} to {total} bytes: it is "
-            "no packed model"
+            f"{path} would unpack from {packed} to {total} bytes: it is no packed model"
         )
 
 
-def _check_name(name: str, what: str) -> None:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    bad = (
-        not name.isprintable()
-        or "\\" in name
-        or ".." in parts
-        or not parts
-        or PurePosixPath(name).is_absolute()
-        or PureWindowsPath(name).drive
-    )
-    if bad:
-        raise ArchiveError(
-            f"{what} is named {name!r}, which leads out of its folder: refused"
-        )
-
-
-def _is_plain(member: Any) -> bool:
-    if isinstance(member, zipfile.ZipInfo):
-        kind = stat.S_IFMT(member.external_attr >> 16)
-        return kind in (0, stat.S_IFREG, stat.S_IFDIR)
-    return member.isreg() or member.isdir()
-
-
-def _read_meta(content: str | bytes, where: str, members: Iterable[str]) -> dict:
-    """Check meta.yaml; return its yaml_files and files."""
+def _read_meta(
+    content: str | bytes, where: str, files: Collection[str]
+) -> dict[str, dict[str, str]]:
+    """Check meta.yaml against the files beside it; return yaml_files and files."""
     try:
         meta = yaml.safe_load(content)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ArchiveError(f"{where} is not plain yaml: {error}") from error
-    members = set(members)
     kinds = ("yaml_files", "files")
     if not isinstance(meta, dict) or not all(
-        isinstance(meta.get(k), dict) for k in kinds
+        isinstance(meta.get(kind), dict) for kind in kinds
     ):
         raise ArchiveError(f"{where} lacks yaml_files and files: it packs no model")
-    for kind in kinds:
-        for key, name in meta[kind].items():
-            if not isinstance(name, str):
-                raise ArchiveError(f"{where}: {key} is {name!r}, expected a file name")
-            _check_name(name, f"{where}: {key}")
-            if name not in members:
-                raise ArchiveError(
-                    f"{where} names {name!r} ({key}), which is not there"
-                )
-    keys = {key for kind in kinds for key in meta[kind]}
-    if keys != KEYS:
+    entries = [entry for kind in kinds for entry in meta[kind].items()]
+    for key, name in entries:
+        if name not in files:
+            raise ArchiveError(f"{where} names {name!r} ({key}), which is not there")
+    keys = sorted(str(key) for key, _ in entries)
+    if keys != sorted(KEYS):
         raise ArchiveError(
-            f"{where} packs {', '.join(sorted(map(str, keys))) or 'nothing'}: expected "
+            f"{where} packs {', '.join(keys) or 'nothing'}: expected "
             f"{', '.join(sorted(KEYS))} of a TTS model"
         )
     return {kind: meta[kind] for kind in kinds}
@@ -222,58 +222,32 @@ def _unpack(path: Path, cachedir: Path) -> dict[str, str]:
     folder = cachedir / "unpacked" / file_sha256(path)[:32]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _opened(path) as archive, FileLock(f"{folder}.lock"):
-        members = list(archive)
+        members = _members(archive)
         if not folder.exists():
             half = folder.with_suffix(".half")
             shutil.rmtree(half, ignore_errors=True)
             try:
                 for member in members:
-                    archive.extract(member, half)
+                    archive.extract(member.info, half)
                 os.replace(half, folder)
             finally:
                 shutil.rmtree(half, ignore_errors=True)
-    meta = next(_name(m) for m in members if _base(m) == "meta.yaml")
-    return _resolve(folder, folder / meta, cachedir / "unpacked", str(path))
+    meta = folder / _find_meta(members).name
+    return _resolve(folder, meta, cachedir / "unpacked", str(path))
 
 
 def _resolve(root: Path, meta: Path, cachedir: Path, name: str) -> dict[str, str]:
-    """Point the packed configs to the unpacked files, in copies of their own."""
+    """Point copies of the packed configs to the unpacked files."""
     if not meta.is_file():
         raise ArchiveError(f"model {name} holds no meta.yaml: it is no packed model")
     files = [str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()]
     parts = _read_meta(meta.read_text(encoding="utf-8"), f"{name}:meta.yaml", files)
-    found = {key: str(root / value) for key, value in parts["files"].items()}
+    model_files = {key: str(root / value) for key, value in parts["files"].items()}
     for key, value in parts["yaml_files"].items():
         config = yaml.safe_load((root / value).read_text(encoding="utf-8"))
         for file in files:
             config = find_path_and_change_it_recursive(config, file, str(root / file))
         target = cachedir / f"{root.name}.{key}.yaml"
         write_yaml(target, config)
-        found[key] = str(target)
-    return found
-
-
-def fetch_vocoder(vocoder_tag: str) -> str:
-    """Download a vocoder by its ParallelWaveGAN tag; return its checkpoint.
-
-    Args:
-        vocoder_tag: ``parallel_wavegan/<tag>``, as for ESPnet.
-
-    Raises:
-        ArchiveError: The tag is of another kind, or the package that knows where the
-            tags' files are is not installed.
-    """
-    prefix, _, tag = str(vocoder_tag).partition("/")
-    if prefix != "parallel_wavegan" or not tag:
-        raise ArchiveError(
-            f"vocoder tag {vocoder_tag!r} is not of the form parallel_wavegan/<tag>"
-        )
-    try:
-        from parallel_wavegan.utils import download_pretrained_model
-    except ImportError as error:
-        raise ArchiveError(
-            f"vocoder tag {vocoder_tag} cannot be looked up without the "
-            f"parallel_wavegan package ({error}): download the checkpoint, its "
-            "config.yml and stats.h5 into one folder and pass vocoder_file=<the .pkl>"
-        ) from error
-    return download_pretrained_model(tag)
+        model_files[key] = str(target)
+    return model_files

@@ -1,9 +1,8 @@
-"""What an utterance brings to the model besides its text, checked before it runs."""
+"""Inputs of an utterance besides its text, checked before the model runs."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,19 +12,43 @@ from espnet2.tts.abs_tts import AbsTTS
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_prodiff.common.model import DiffusionTTS
-from espnet_prodiff.common.sampling import SAMPLING_OPTIONS, Sampling
 from espnet_prodiff.errors import InputError, UserError
+
+INPUTS = ("speech", "durations", "spembs", "sids", "lids")
 
 
 @contextmanager
 def as_input_errors() -> Iterator[None]:
-    """Raise what a call of a model refuses as an `InputError`."""
+    """Raise the errors of a model that refuses its call as `InputError`."""
     try:
         yield
     except InputError:
         raise
     except (TypeError, UserError) as error:
         raise InputError(str(error)) from error
+
+
+def by_utterance(
+    texts: Sequence[Any], columns: Mapping[str, Sequence[Any] | None]
+) -> list[dict[str, Any]]:
+    """Turn lists of inputs into the inputs of each utterance.
+
+    Args:
+        texts: One for each utterance.
+        columns: By name, one for each utterance; None where there are none.
+
+    Raises:
+        InputError: The lists differ in length.
+    """
+    items: list[dict[str, Any]] = [{"text": text} for text in texts]
+    for name, values in columns.items():
+        if values is None:
+            continue
+        if len(values) != len(items):
+            raise InputError(f"{len(values)} {name} were given for {len(items)} texts")
+        for item, value in zip(items, values, strict=True):
+            item[name] = value
+    return items
 
 
 def check_inputs(
@@ -52,14 +75,14 @@ def check_inputs(
         raise InputError(
             f"text is {_show(text)}, expected a string or a row of token ids"
         )
-    tokens = getattr(tts, "idim", None)
+    tokens = getattr(tts, "idim", None)  # ESPnet's GAN models keep it elsewhere
     if tokens is not None and not 0 <= text.min() <= text.max() < tokens:
         raise InputError(
             f"token ids reach from {text.min()} to {text.max()}, the model knows 0 to "
             f"{tokens - 1}"
         )
     forced = conf.get("use_teacher_forcing", False)
-    if (forced or getattr(tts, "use_gst", False)) and "speech" not in item:
+    if (forced or takes_recording(tts)) and "speech" not in item:
         why = "use_teacher_forcing" if forced else "a style token layer (GST)"
         if isinstance(tts, DiffusionTTS) and tts.conditioning == "mel":
             why = "the recording's mel for its input"
@@ -91,66 +114,16 @@ def check_inputs(
     if dim is None:
         item.pop("spembs", None)
     elif "spembs" not in item or item["spembs"].shape != (dim,):
-        found = _show(item["spembs"]) if "spembs" in item else "missing"
+        state = _show(item["spembs"]) if "spembs" in item else "missing"
         raise InputError(
-            f"spembs is {found}: this model has speaker embeddings, pass a row of {dim}"
+            f"spembs is {state}: this model has speaker embeddings, pass a row of {dim}"
         )
     return item
 
 
-def check_options(tts: AbsTTS, conf: dict[str, Any]) -> None:
-    """Check decoding options before anything is run.
-
-    Args:
-        tts: The model.
-        conf: Decoding options.
-
-    Raises:
-        InputError: One is out of range.
-    """
-    alpha = conf.get("alpha", 1.0)
-    if not isinstance(alpha, int | float) or not 0 < alpha < math.inf:
-        raise InputError(f"alpha is {alpha!r}, expected a number > 0 (1: as trained)")
-    sampling = Sampling(**{k: conf[k] for k in SAMPLING_OPTIONS & conf.keys()})
-    if isinstance(tts, DiffusionTTS):
-        with as_input_errors():
-            tts.times(sampling.num_steps, sampling.schedule)
-
-
-def model_inputs(
-    model: ESPnetTTSModel, item: dict[str, torch.Tensor], conf: dict[str, Any]
-) -> dict[str, torch.Tensor]:
-    """Make of an utterance's inputs those of ``tts.inference``.
-
-    The same as ``ESPnetTTSModel.inference`` does before it calls the model, for one of
-    several utterances that go through the model together.
-    """
-    forced = conf.get("use_teacher_forcing", False)
-    made = {k: v for k, v in item.items() if k not in ("speech", "durations")}
-    if not forced and not getattr(model.tts, "use_gst", False):
-        return made
-    speech = item["speech"][None]
-    feats = speech if model.feats_extract is None else model.feats_extract(speech)[0]
-    if model.normalize is not None:
-        feats = model.normalize(feats)[0]
-    made["feats"] = feats[0]
-    if not forced:
-        return made
-    if "durations" in item:
-        made["durations"] = item["durations"]
-    for key in ("pitch", "energy"):
-        extract = getattr(model, f"{key}_extract")
-        normalize = getattr(model, f"{key}_normalize")
-        if extract is not None:
-            made[key] = extract(
-                speech,
-                feats_lengths=torch.tensor([feats.size(1)]),
-                durations=item["durations"][None],
-            )[0]
-            if normalize is not None:
-                made[key] = normalize(made[key])[0]
-            made[key] = made[key][0]
-    return made
+def takes_recording(tts: AbsTTS) -> bool:
+    """Return whether a model's ``inference`` takes the mel of a recording."""
+    return getattr(tts, "use_gst", False)  # not all of ESPnet's models have it
 
 
 def _tensor(key: str, value: Any) -> torch.Tensor:

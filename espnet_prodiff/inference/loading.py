@@ -1,4 +1,4 @@
-"""Build an acoustic model from its files: plain yaml, weights only, keys that fit."""
+"""Load a TTS model from its files: plain yaml, weights only, keys that fit."""
 
 from __future__ import annotations
 
@@ -45,38 +45,37 @@ def load_acoustic_model(
         )
     config = Path(train_config or Path(model_file).parent / "config.yaml")
     options = read_yaml(config, "training config")
-    needed = ("tts", "tts_conf", "token_list", "feats_extract", "normalize")
-    missing = [key for key in needed if key not in options]
+    required = ("tts", "tts_conf", "token_list", "feats_extract", "normalize")
+    missing = [key for key in required if key not in options]
     if not options.get("token_list"):
         missing = ["token_list"]
     if missing:
         raise ConfigError(
             f"training config {config} lacks {', '.join(missing)}: pass the "
-            "config.yaml that the training wrote, not the one it was given"
+            "config.yaml that the training wrote, not the one that it read"
         )
-    moved = _find_statistics(options, config)
-    if not moved:
+    if not _find_statistics(options, config):
         model, args = DiffusionTTSTask.build_model_from_file(config, model_file, device)
         return model.eval(), args
     with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder) / "config.yaml"
-        write_yaml(found, options)
-        model, args = DiffusionTTSTask.build_model_from_file(found, model_file, device)
+        config = Path(folder) / "config.yaml"
+        write_yaml(config, options)
+        model, args = DiffusionTTSTask.build_model_from_file(config, model_file, device)
     return model.eval(), args
 
 
 def _find_statistics(options: dict[str, Any], config: Path) -> bool:
-    """Find statistics whose paths start at the directory of the training.
+    """Replace paths of statistics that start at the directory of the training.
 
     So a vocoder can be used from another recipe's directory.
 
     Returns:
-        Whether ``options`` have changed.
+        True if ``options`` have changed.
 
     Raises:
         FileNotFoundError: A file of statistics is neither there nor here.
     """
-    moved = False
+    changed = False
     for key in STATISTICS:
         conf = options.get(key) or {}
         stats = conf.get("stats_file")
@@ -84,13 +83,13 @@ def _find_statistics(options: dict[str, Any], config: Path) -> bool:
         if stats is None or not used or Path(stats).is_file():
             continue
         places = (folder / stats for folder in config.resolve().parents)
-        found = next((place for place in places if place.is_file()), None)
-        if found is None:
+        file = next((place for place in places if place.is_file()), None)
+        if file is None:
             raise FileNotFoundError(
                 f"training config {config} names the statistics {stats} ({key}), which "
                 "exist neither here nor in a directory above the config: run from the "
                 "directory that it was trained in, or pack the model (stage 10)"
             )
-        conf["stats_file"] = str(found)
-        moved = True
-    return moved
+        conf["stats_file"] = str(file)
+        changed = True
+    return changed

@@ -1,4 +1,4 @@
-"""What a mel spectrogram is made of, so that a model and a vocoder can be compared.
+"""The numbers that define a mel spectrogram, to compare a model and a vocoder.
 
 A vocoder fed with mels of another kind gives noise or a metallic voice without any
 error; here the pair is refused with both sides side by side.
@@ -54,8 +54,7 @@ class MelContract:
         Raises:
             MelContractError: The extractor does not make mels.
         """
-        logmel = getattr(feats_extract, "logmel", None)
-        if logmel is None:
+        if not isinstance(feats_extract, LogMelFbank):
             raise MelContractError(
                 f"the model's features are {type(feats_extract).__name__}, and a "
                 "vocoder wants log-mels: train with feats_extract: fbank, or leave out "
@@ -70,8 +69,8 @@ class MelContract:
             n_mels=feats_extract.n_mels,
             fmin=feats_extract.fmin,
             fmax=feats_extract.fmax,
-            log_base=logmel.log_base,
-            htk=logmel.mel_options["htk"],
+            log_base=feats_extract.logmel.log_base,
+            htk=feats_extract.logmel.mel_options["htk"],
             center=feats_extract.stft.center,
             normalized=feats_extract.stft.normalized,
         )
@@ -101,8 +100,8 @@ class MelContract:
         Raises:
             MelContractError: The config lacks one of its keys.
         """
-        needed = ("sampling_rate", "fft_size", "hop_size", "num_mels")
-        missing = [key for key in needed if not config.get(key)]
+        required = ("sampling_rate", "fft_size", "hop_size", "num_mels")
+        missing = [key for key in required if not config.get(key)]
         if missing:
             raise MelContractError(
                 f"the vocoder's config lacks {', '.join(missing)}: pass the config.yml "
@@ -182,7 +181,7 @@ class MelContract:
 
 
 def _table(rows: list[tuple[str, Any, Any]], mine: str, theirs: str) -> str:
-    """Both sides, one row a number; a ``!`` marks those that differ."""
+    """Return both sides, one row a number; a ``!`` marks those that differ."""
     lines = [f"  {'':<12}{mine:>12}{theirs:>12}"] + [
         f"{'!' if a != b else ' '} {key:<12}{a!s:>12}{b!s:>12}" for key, a, b in rows
     ]

@@ -1,7 +1,8 @@
-"""What inference writes: ESPnet's layout, and how long each utterance took."""
+"""The files of inference: ESPnet's layout, and how long each utterance took."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any, TextIO
@@ -11,7 +12,17 @@ import soundfile
 import torch
 from espnet2.fileio.npy_scp import NpyScpWriter
 
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.errors import DataError
+
+
+def check_name(utt: str) -> None:
+    """Refuse an utterance whose files would lie elsewhere.
+
+    Raises:
+        DataError: Its name holds a path or control characters.
+    """
+    if not re.fullmatch(r"[^/\\\x00-\x1f]+", utt) or utt in (".", ".."):
+        raise DataError(f"utterance {utt!r}: a name with a path in it is refused")
 
 
 class OutputWriter:
@@ -58,15 +69,14 @@ class OutputWriter:
 
         Args:
             key: Its name.
-            output: What `Text2Speech` gave.
+            output: Of `Text2Speech`.
             model_seconds: Time from text to features.
             vocoder_seconds: Time from features to the wave.
 
         Raises:
-            UserError: The name leads out of the folder.
+            DataError: The name leads out of the folder.
         """
-        if set(key) & set("/\\\n") or key in ("", ".", ".."):
-            raise UserError(f"utterance {key!r}: a name with a path in it is refused")
+        check_name(key)
         arrays = {
             k: v.float().cpu().numpy() for k, v in output.items() if v is not None
         }
@@ -109,7 +119,7 @@ class OutputWriter:
 
 
 def plot_attention(att_w: np.ndarray, title: str, path: Path) -> None:
-    """Draw attention weights ``(T_out, T_in)`` or ``(layers, heads, T_out, T_in)``."""
+    """Plot attention weights ``(T_out, T_in)`` or ``(layers, heads, T_out, T_in)``."""
     att_w = att_w.reshape(-1, *att_w.shape[-2:]) if att_w.ndim > 2 else att_w[None]
     figure, axes = _figure(title, len(att_w))
     for axis, weights in zip(axes, att_w, strict=True):
@@ -119,7 +129,7 @@ def plot_attention(att_w: np.ndarray, title: str, path: Path) -> None:
 
 
 def plot_stop(prob: np.ndarray, title: str, path: Path) -> None:
-    """Draw stop probabilities ``(T_out,)``."""
+    """Plot stop probabilities ``(T_out,)``."""
     figure, (axis,) = _figure(title, 1)
     axis.plot(prob)
     axis.set(xlabel="Output", ylabel="Stop probability", ylim=(0, 1))
@@ -128,10 +138,10 @@ def plot_stop(prob: np.ndarray, title: str, path: Path) -> None:
 
 
 def _figure(title: str, count: int) -> tuple[Any, list[Any]]:
-    from matplotlib.figure import Figure  # slow to import, and not always needed
+    from espnet_prodiff.fileio.figures import new_figure  # slow to import
 
     columns = min(count, 4)
     rows = -(-count // columns)
-    figure = Figure(figsize=(5 * columns, 4 * rows), layout="constrained")
+    figure = new_figure(5 * columns, 4 * rows)
     figure.suptitle(title)
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)[:count]

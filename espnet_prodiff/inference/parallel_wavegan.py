@@ -24,10 +24,7 @@ from espnet2.gan_tts.style_melgan import StyleMelGANGenerator
 from packaging.version import Version
 
 from espnet_prodiff.errors import CheckpointError, VocoderError
-from espnet_prodiff.fileio.checkpoint import (
-    fit_weights,
-    load_weights,
-)
+from espnet_prodiff.fileio.checkpoint import fit_weights, load_weights
 from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.inference.mel_contract import MelContract
 
@@ -169,8 +166,8 @@ def _build_generator(config: dict[str, Any], path: Path) -> torch.nn.Module:
             f"vocoder {path} is a {name} of {params['out_channels']} bands; several "
             "bands are supported for MelGANGenerator"
         )
-    known = set(inspect.signature(GENERATORS[name]).parameters)
-    if unknown := sorted(set(params) - known):
+    options = inspect.signature(GENERATORS[name]).parameters
+    if unknown := sorted(params.keys() - options.keys()):
         raise VocoderError(
             f"vocoder {path} has options that ESPnet's {name} lacks: "
             f"{', '.join(unknown)}"

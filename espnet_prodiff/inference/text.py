@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import numpy as np
+from espnet2.train.preprocessor import CommonPreprocessor
 
-from espnet_prodiff.errors import TextError, UserError
+from espnet_prodiff.errors import TextError, check_choice
 
 UNKNOWN_SYMBOLS = ("error", "skip")
 
 
 class TextToIds:
-    """ESPnet's cleaner, g2p and token table, but unknown symbols do not pass unseen.
+    """ESPnet's cleaner, g2p and token table, with unknown symbols refused or left out.
 
     ESPnet maps what is not in the token list to ``<unk>``, a token that training has
-    hardly ever heard: the words come out garbled and nothing tells.
+    hardly ever heard: the words come out garbled without any message.
     """
 
-    def __init__(self, preprocess: Any, unknown_symbols: str = "error") -> None:
+    def __init__(
+        self, preprocess: CommonPreprocessor | None, unknown_symbols: str = "error"
+    ) -> None:
         """Keep ESPnet's preprocessor.
 
         Args:
-            preprocess: A ``CommonPreprocessor`` of a TTS task, or None where the
-                model takes token ids.
+            preprocess: A TTS task's, or None where the model takes token ids.
             unknown_symbols: "error" refuses the text; "skip" leaves the symbols out
                 with a warning.
 
         Raises:
             UserError: ``unknown_symbols`` is neither.
         """
-        if unknown_symbols not in UNKNOWN_SYMBOLS:
-            raise UserError(
-                f"unknown_symbols is {unknown_symbols!r}, expected one of "
-                f"{', '.join(UNKNOWN_SYMBOLS)}"
-            )
+        check_choice("unknown_symbols", unknown_symbols, UNKNOWN_SYMBOLS)
         self.preprocess = preprocess
         self.unknown_symbols = unknown_symbols
 
@@ -71,7 +68,7 @@ class TextToIds:
 
 
 def _name_unknown(text: str, tokens: list[str], unknown: list[tuple[int, str]]) -> str:
-    named = []
+    names = []
     for i, token in unknown[:8]:
         place = f"token {i + 1} of {len(tokens)}"
         if text.count(token) == 1:
@@ -79,6 +76,6 @@ def _name_unknown(text: str, tokens: list[str], unknown: list[tuple[int, str]]) 
         else:
             around = " ".join(tokens[max(0, i - 2) : i + 3])
             place += f", in {around!r}"
-        named.append(f"{token!r} ({place})")
+        names.append(f"{token!r} ({place})")
     more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
-    return f"unknown symbols in the text {text!r}: {', '.join(named)}{more}"
+    return f"unknown symbols in the text {text!r}: {', '.join(names)}{more}"

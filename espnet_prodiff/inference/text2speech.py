@@ -2,52 +2,41 @@
 
 from __future__ import annotations
 
-import contextlib
-import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from espnet2.bin.tts_inference import Text2Speech as ESPnetText2Speech
-from espnet2.gan_tts.vits import VITS
 from espnet2.tasks.tts import TTSTask
-from espnet2.torch_utils.device_funcs import to_device
-from espnet2.tts.tacotron2 import Tacotron2
-from espnet2.tts.transformer import Transformer
-from espnet2.tts.utils import DurationCalculator
 
 from espnet_prodiff.common.espeak import prepare_espeak
-from espnet_prodiff.common.model import DiffusionTTS
-from espnet_prodiff.common.sampling import SAMPLING_OPTIONS
-from espnet_prodiff.errors import InputError, TextError, UserError, VocoderError
-from espnet_prodiff.inference.archive import fetch_model, fetch_vocoder
-from espnet_prodiff.inference.inputs import (
-    check_inputs,
-    check_options,
-    model_inputs,
-)
+from espnet_prodiff.common.sampling import Sampling
+from espnet_prodiff.errors import VocoderError
+from espnet_prodiff.inference.archive import fetch_model
+from espnet_prodiff.inference.features import Output, infer, seeded
+from espnet_prodiff.inference.inputs import INPUTS, by_utterance
 from espnet_prodiff.inference.loading import load_acoustic_model
+from espnet_prodiff.inference.options import (
+    changed_options,
+    check_options,
+    model_options,
+    vocoder_options,
+)
 from espnet_prodiff.inference.text import TextToIds
 from espnet_prodiff.inference.vocoder import build_vocoder
-from espnet_prodiff.inference.wave_generator import WaveGenerator
-
-Output = dict[str, torch.Tensor]
-INPUTS = ("speech", "durations", "spembs", "sids", "lids")
-# Options of a DiffWave vocoder, by their names beside the acoustic model's.
-VOCODER_OPTIONS = {"vocoder_num_steps": "num_steps", "vocoder_schedule": "schedule"}
 
 
 class Text2Speech(ESPnetText2Speech):
     """Speak with any TTS model of ESPnet, ours included.
 
     Examples:
-        >>> speak = Text2Speech.from_pretrained("user/model")  # or a .zip, or a URL
-        >>> speak = Text2Speech(model_file="exp/tts_x/valid.loss.best.pth")
-        >>> wav = speak("Hello there.", num_steps=2, seed=1)["wav"]
-        >>> outputs = speak.batch(["Hello.", "Good morning."], alpha=1.2)
-        >>> soundfile.write("hello.wav", wav.cpu().numpy(), speak.fs)
+        >>> text2speech = Text2Speech.from_pretrained("user/model")  # or a .zip, a URL
+        >>> text2speech = Text2Speech(model_file="exp/tts_x/valid.loss.best.pth")
+        >>> wav = text2speech("Hello there.", num_steps=2, seed=1)["wav"]
+        >>> outputs = text2speech.batch(["Hello.", "Good morning."], alpha=1.2)
+        >>> soundfile.write("hello.wav", wav.cpu().numpy(), text2speech.fs)
     """
 
     def __init__(
@@ -103,10 +92,9 @@ class Text2Speech(ESPnetText2Speech):
             seed: With ``always_fix_seed``, the seed of every call that names none.
             always_fix_seed: Whether such calls repeat the same noise.
             prefer_normalized_feats: Give the vocoder normalised mels.
-            num_steps: Sampling steps; by default those the model was trained for.
-            schedule: Steps at other places instead: see
-                ``diffusion.sampling_times.resolve``.
-            eta: 0 deterministic, 1 ancestral sampling; by default the model's own.
+            num_steps: See `Sampling`, as the next four.
+            schedule: Steps at other places instead.
+            eta: 0 deterministic, 1 ancestral sampling.
             solver: "ddim" or "dpmsolver++".
             temperature: Factor on the noise.
             vocoder_num_steps: Of a DiffWave vocoder, as ``num_steps``.
@@ -126,7 +114,6 @@ class Text2Speech(ESPnetText2Speech):
         self.tts = model.tts
         self.normalize = model.normalize
         self.feats_extract = model.feats_extract
-        self.duration_calculator = DurationCalculator()
         prepare_espeak(getattr(train_args, "g2p", None))
         self.preprocess_fn = TTSTask.build_preprocess_fn(train_args, False)
         self.text_to_ids = TextToIds(self.preprocess_fn, unknown_symbols)
@@ -134,45 +121,28 @@ class Text2Speech(ESPnetText2Speech):
         self.seed = seed
         self.always_fix_seed = always_fix_seed
         self.prefer_normalized_feats = prefer_normalized_feats
-        self.vocoder = None
-        if self.tts.require_vocoder:
-            self.vocoder = build_vocoder(vocoder_config, vocoder_file, model, device)
-            if prefer_normalized_feats and isinstance(self.vocoder, WaveGenerator):
-                raise VocoderError(
-                    f"prefer_normalized_feats is not for vocoder {vocoder_file}: it "
-                    "normalises mels itself, with the statistics of its own training"
-                )
-
-        elif vocoder_file not in (None, "none"):
-            raise VocoderError(
-                f"vocoder {vocoder_file} has nothing to do: {type(self.tts).__name__} "
-                "makes waves itself; leave it out"
-            )
-
-        conf: dict[str, Any] = {"use_teacher_forcing": use_teacher_forcing}
-        if isinstance(self.tts, Tacotron2 | Transformer):
-            conf |= {"threshold": threshold}
-            conf |= {"maxlenratio": maxlenratio, "minlenratio": minlenratio}
-        if isinstance(self.tts, Tacotron2):
-            conf |= {"use_att_constraint": use_att_constraint}
-            conf |= {"forward_window": forward_window}
-            conf |= {"backward_window": backward_window}
-        if "alpha" in self._accepted():
-            conf |= {"alpha": speed_control_alpha}
-        if isinstance(self.tts, VITS):
-            conf |= {"noise_scale": noise_scale, "noise_scale_dur": noise_scale_dur}
-        self.decode_conf = conf
-        ours = {
-            "num_steps": (num_steps, None),
-            "schedule": (schedule, None),
-            "eta": (eta, None),
-            "solver": (solver, "ddim"),
-            "temperature": (temperature, 1.0),
-            "vocoder_num_steps": (vocoder_num_steps, None),
-            "vocoder_schedule": (vocoder_schedule, None),
+        self.vocoder = build_vocoder(
+            vocoder_config, vocoder_file, model, device, prefer_normalized_feats
+        )
+        of_espnet = {
+            "threshold": threshold,
+            "maxlenratio": maxlenratio,
+            "minlenratio": minlenratio,
+            "use_att_constraint": use_att_constraint,
+            "forward_window": forward_window,
+            "backward_window": backward_window,
+            "alpha": speed_control_alpha,
+            "noise_scale": noise_scale,
+            "noise_scale_dur": noise_scale_dur,
         }
-        changed = {k: v for k, (v, default) in ours.items() if v != default}
-        self.decode_conf = self._options(None, changed)
+        accepted = model_options(self.tts)
+        self.decode_conf = {k: v for k, v in of_espnet.items() if k in accepted}
+        self.decode_conf["use_teacher_forcing"] = use_teacher_forcing
+        self.decode_conf = self.options(
+            **changed_options(Sampling(num_steps, schedule, eta, solver, temperature)),
+            vocoder_num_steps=vocoder_num_steps,
+            vocoder_schedule=vocoder_schedule,
+        )
 
     def __call__(
         self,
@@ -209,9 +179,9 @@ class Text2Speech(ESPnetText2Speech):
             InputError: An input is missing or of the wrong shape, or an option is
                 unknown or out of range.
         """
-        given = (speech, durations, spembs, sids, lids)
-        inputs = dict(zip(INPUTS, given, strict=True))
-        conf = self._options(decode_conf, options)
+        values = (speech, durations, spembs, sids, lids)
+        inputs = dict(zip(INPUTS, values, strict=True))
+        conf = self.options(decode_conf, **options)
         return self.vocode(self.features([{"text": text, **inputs}], conf)[0], conf)
 
     def batch(
@@ -243,21 +213,11 @@ class Text2Speech(ESPnetText2Speech):
         Raises:
             TextError, InputError: As in a call; the message counts from 1.
         """
-        conf = self._options(decode_conf, options)
-        items = [{"text": text} for text in texts]
-        given = (speech, durations, spembs, sids, lids)
-        for name, values in zip(INPUTS, given, strict=True):
-            if values is None:
-                continue
-            if len(values) != len(items):
-                raise InputError(
-                    f"{len(values)} {name} were given for {len(items)} texts"
-                )
-            for item, value in zip(items, values, strict=True):
-                item[name] = value
+        conf = self.options(decode_conf, **options)
+        columns = (speech, durations, spembs, sids, lids)
+        items = by_utterance(texts, dict(zip(INPUTS, columns, strict=True)))
         return [self.vocode(out, conf) for out in self.features(items, conf)]
 
-    @torch.no_grad()
     def features(
         self, items: Sequence[dict[str, Any]], conf: dict[str, Any]
     ) -> list[Output]:
@@ -268,126 +228,42 @@ class Text2Speech(ESPnetText2Speech):
             conf: Every decoding option, as `decode_conf` holds them.
 
         Returns:
-            What ``ESPnetTTSModel.inference`` gives, for each utterance.
+            See `infer`, as for errors.
         """
-        batches = []
-        for number, item in enumerate(items, 1):
-            try:
-                batches.append(self._prepare(item, conf))
-            except (InputError, TextError) as error:
-                if len(items) == 1:
-                    raise
-                raise type(error)(f"utterance {number}: {error}") from error
-        conf = {k: v for k, v in conf.items() if k not in VOCODER_OPTIONS}
-        seed = conf.get("seed")
-        if "seed" not in self._accepted():
-            conf = {k: v for k, v in conf.items() if k != "seed"}
-        else:
-            seed = None
-        try:
-            if len(batches) > 1 and isinstance(self.tts, DiffusionTTS):
-                with self._seeded(seed):
-                    outputs = self._infer_together(batches, conf)
-            else:
-                outputs = []
-                for batch in batches:
-                    with self._seeded(seed):
-                        outputs.append(self.model.inference(**batch, **conf))
-        except UserError as error:
-            raise InputError(str(error)) from error
-        for out in outputs:
-            if out.get("att_w") is not None:
-                duration, focus_rate = self.duration_calculator(out["att_w"])
-                out.update(duration=duration, focus_rate=focus_rate)
-        return outputs
+        return infer(self.model, self.text_to_ids, items, conf)
 
     @torch.no_grad()
     def vocode(self, output: Output, conf: dict[str, Any] | None = None) -> Output:
-        """Add ``wav`` to what `features` gave, if the model wants a vocoder."""
+        """Add ``wav`` to the output of `features`, if the model wants a vocoder."""
         if self.vocoder is not None:
             feats = output.get("feat_gen_denorm")
             if self.prefer_normalized_feats or feats is None:
                 feats = output["feat_gen"]
             conf = self.decode_conf if conf is None else conf
-            own = {VOCODER_OPTIONS[k]: conf[k] for k in VOCODER_OPTIONS if k in conf}
-            with self._seeded(conf.get("seed")):
-                output["wav"] = self.vocoder(feats, **own)
+            with seeded(conf.get("seed"), self.device):
+                output["wav"] = self.vocoder(feats, **vocoder_options(conf))
         return output
 
-    def options(self, **options: Any) -> dict[str, Any]:
-        """Return this model's decoding options, with some of them changed."""
-        return self._options(None, options)
-
-    def _infer_together(
-        self, batches: list[dict[str, Any]], conf: dict[str, Any]
-    ) -> list[Output]:
-        """Do what ``ESPnetTTSModel.inference`` does, for several utterances."""
-        rows = [model_inputs(self.model, b, conf) for b in batches]
-        columns = {name: [row[name] for row in rows] for name in rows[0]}
-        outputs = self.tts.inference_batch(columns.pop("text"), **columns, **conf)
-        for out in outputs:
-            if self.normalize is not None and out.get("feat_gen") is not None:
-                feats = self.normalize.inverse(out["feat_gen"].clone()[None])[0][0]
-                out["feat_gen_denorm"] = feats
-        return outputs
-
-    def _prepare(self, item: dict[str, Any], conf: dict[str, Any]) -> dict[str, Any]:
-        item = {key: value for key, value in item.items() if value is not None}
-        if isinstance(item["text"], str):
-            item["text"] = self.text_to_ids(item["text"])
-        item = check_inputs(self.model, item, conf)
-        for key, value in item.items():
-            if value.is_floating_point():
-                item[key] = value.to(getattr(torch, self.dtype))
-        return to_device(item, self.device)
-
-    def _accepted(self) -> set[str]:
-        """Return the options that the model's inference knows."""
-        if isinstance(self.tts, DiffusionTTS):
-            return set(SAMPLING_OPTIONS).union(self.tts.decoding_options)
-        data = {"text", "feats", "durations", "pitch", "energy"}
-        return (
-            set(inspect.signature(self.tts.inference).parameters) - data - set(INPUTS)
-        )
-
-    def _options(
-        self, decode_conf: dict[str, Any] | None, options: dict[str, Any]
+    def options(
+        self, decode_conf: dict[str, Any] | None = None, **options: Any
     ) -> dict[str, Any]:
-        given = {k: v for k, v in options.items() if v is not None}
-        conf = {**self.decode_conf, **(decode_conf or {}), **given}
-        accepted = self._accepted() | {"seed"}
-        if isinstance(self.vocoder, WaveGenerator):
-            accepted |= VOCODER_OPTIONS.keys()
-        elif wrong := sorted(conf.keys() & VOCODER_OPTIONS.keys()):
-            raise InputError(
-                f"{' and '.join(wrong)} is for a DiffWave vocoder (--vocoder_file), "
-                f"but the vocoder is {self.vocoder}"
-            )
-        if unknown := sorted(set(conf) - accepted - set(self.decode_conf)):
-            raise InputError(
-                f"{type(self.tts).__name__} has no decoding option "
-                f"{', '.join(unknown)}; it has {', '.join(sorted(accepted))}"
-            )
+        """Return all decoding options, with some of them changed.
+
+        Args:
+            decode_conf: Changes, as ``options``, which win.
+            **options: None leaves an option as it is.
+
+        Raises:
+            InputError: An option is unknown or out of range.
+        """
+        changes = {k: v for k, v in options.items() if v is not None}
+        conf = {**self.decode_conf, **(decode_conf or {}), **changes}
         if conf.get("seed") is None:
             conf.pop("seed", None)
             if self.always_fix_seed:
                 conf["seed"] = self.seed
-        check_options(self.tts, conf)
-        own = {VOCODER_OPTIONS[k]: conf[k] for k in VOCODER_OPTIONS if k in conf}
-        if own:
-            self.vocoder.check_sampling(**own)
+        check_options(self.tts, self.vocoder, conf, self.decode_conf)
         return conf
-
-    @contextlib.contextmanager
-    def _seeded(self, seed: int | None) -> Iterator[None]:
-        """Draw torch's global noise from a seed, and leave its state as it was."""
-        if seed is None:
-            yield
-            return
-        cuda = torch.device(self.device).type == "cuda"
-        with torch.random.fork_rng([torch.device(self.device)] if cuda else []):
-            torch.manual_seed(seed)
-            yield
 
     @classmethod
     def from_pretrained(
@@ -402,16 +278,20 @@ class Text2Speech(ESPnetText2Speech):
         Args:
             model_tag: A packed file, a URL, a name of espnet_model_zoo or a hub
                 repository ``user/name[@revision]``.
-            vocoder_tag: ``parallel_wavegan/<tag>``; only its download needs the
-                parallel_wavegan package.
+            vocoder_tag: Of ESPnet's class; it is refused with what to do instead.
             cachedir: Where downloads are kept, see `fetch_model`.
             **kwargs: Arguments of the constructor.
 
         Raises:
-            FileNotFoundError, ArchiveError: Model or vocoder cannot be fetched.
+            FileNotFoundError, ArchiveError: The model cannot be fetched.
+            VocoderError: A ``vocoder_tag`` was passed.
         """
+        if vocoder_tag is not None:
+            raise VocoderError(
+                f"vocoder tag {vocoder_tag} cannot be looked up: parallel_wavegan, the "
+                "package of the tags, no longer installs. Download the checkpoint, its "
+                "config.yml and stats.h5 to one folder and pass vocoder_file=<the .pkl>"
+            )
         if model_tag is not None:
             kwargs.update(fetch_model(model_tag, cachedir))
-        if vocoder_tag is not None:
-            kwargs["vocoder_file"] = fetch_vocoder(vocoder_tag)
         return cls(**kwargs)

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from espnet2.tasks.tts import TTSTask
+from espnet2.tts.espnet_model import ESPnetTTSModel
+from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
 from espnet_prodiff.errors import VocoderError
 from espnet_prodiff.fileio.yaml_files import read_yaml
@@ -47,8 +49,9 @@ class Vocoder(Protocol):
 def build_vocoder(
     vocoder_config: str | Path | None,
     vocoder_file: str | Path | None,
-    model: Any,
+    model: ESPnetTTSModel,
     device: str = "cpu",
+    normalized_feats: bool = False,
 ) -> Vocoder | None:
     """Build the vocoder for an acoustic model.
 
@@ -61,25 +64,35 @@ def build_vocoder(
             ``.pkl`` checkpoint.
         model: The ``ESPnetTTSModel`` whose mels will be spoken.
         device: Where a neural vocoder runs.
+        normalized_feats: Whether it will get normalised mels.
 
     Returns:
-        The vocoder, or None where the model has no feature extractor whose mels could
-        be inverted.
+        The vocoder, or None where the model makes waves itself or has no feature
+        extractor whose mels could be inverted.
 
     Raises:
         FileNotFoundError: The checkpoint or its config does not exist.
         ConfigError: The config is no plain yaml mapping.
-        VocoderError: The kind of file or generator is not known.
+        VocoderError: The kind of file or generator is not known, or it is not for such
+            a model.
         MelContractError: Model and vocoder do not speak of the same mels.
         CheckpointError: The checkpoint is damaged, holds code or does not fit.
     """
-    if vocoder_file is None or str(vocoder_file).lower() in ("none", ""):
+    no_file = vocoder_file is None or str(vocoder_file).lower() in ("none", "")
+    if not model.tts.require_vocoder:
+        if no_file:
+            return None
+        raise VocoderError(
+            f"vocoder {vocoder_file} has nothing to do: {type(model.tts).__name__} "
+            "makes waves itself; leave it out"
+        )
+    if no_file:
         return _build_griffin_lim(vocoder_config, model, device)
     if str(vocoder_file).lower().endswith((".pth", *SUFFIXES)):
-        vocoder = _load_diffwave(vocoder_file, vocoder_config)
-        theirs = vocoder.contract
+        vocoder = _load_diffwave(vocoder_file, vocoder_config, normalized_feats)
+        contract = vocoder.contract
     elif Path(vocoder_file).suffix == ".pkl":
-        vocoder, theirs = load_parallel_wavegan(vocoder_file, vocoder_config)
+        vocoder, contract = load_parallel_wavegan(vocoder_file, vocoder_config)
     else:
         raise VocoderError(f"vocoder {vocoder_file} is of no known kind: use {KINDS}")
     if model.feats_extract is None:
@@ -89,14 +102,19 @@ def build_vocoder(
             vocoder_file,
         )
     else:
-        mine = MelContract.of_feats_extract(model.feats_extract)
-        mine.require_match(theirs, str(vocoder_file))
+        mels = MelContract.of_feats_extract(model.feats_extract)
+        mels.require_match(contract, str(vocoder_file))
     return vocoder.to(device)
 
 
 def _load_diffwave(
-    vocoder_file: str | Path, vocoder_config: str | Path | None
+    vocoder_file: str | Path, vocoder_config: str | Path | None, normalized_feats: bool
 ) -> WaveGenerator:
+    if normalized_feats:
+        raise VocoderError(
+            f"prefer_normalized_feats is not for vocoder {vocoder_file}: it normalises "
+            "mels itself, with the statistics of its own training"
+        )
     vocoder = WaveGenerator(vocoder_file, vocoder_config)
     if vocoder.conditioning != "mel":
         raise VocoderError(
@@ -107,12 +125,12 @@ def _load_diffwave(
 
 
 def _build_griffin_lim(
-    vocoder_config: str | Path | None, model: Any, device: str
+    vocoder_config: str | Path | None, model: ESPnetTTSModel, device: str
 ) -> Vocoder | None:
     conf = {}
     if vocoder_config is not None:
         conf = read_yaml(vocoder_config, "vocoder config")
-    if getattr(model.feats_extract, "logmel", None) is None:
+    if not isinstance(model.feats_extract, LogMelFbank):
         return TTSTask.build_vocoder_from_file(vocoder_config, None, model, device)
     iterations = conf.get("griffin_lim_iters", GriffinLim.iterations)
     return GriffinLim(MelContract.of_feats_extract(model.feats_extract), iterations)

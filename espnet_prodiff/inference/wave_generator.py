@@ -19,7 +19,7 @@ from espnet_prodiff.inference.mel_contract import MelContract
 
 
 class WaveGenerator:
-    """What a trained DiffWave can do, with the features that it was trained on.
+    """A trained DiffWave with the features that it was trained on.
 
     Every method takes the options of ``DiffWave.inference``: ``num_steps``,
     ``schedule``, ``eta``, ``solver``, ``temperature`` and ``seed``. Waves are float32
@@ -31,12 +31,12 @@ class WaveGenerator:
         conditioning: "mel", "label" or "none".
 
     Examples:
-        >>> make = WaveGenerator("exp/tts_diffwave/valid.loss.best.pth")
-        >>> wav = make.vocode(log_mels, schedule="base6", seed=0)
-        >>> wav = make.resynthesize(recording, num_steps=50)
-        >>> wav = make.generate(seconds=1.0, label=3, seed=0)
-        >>> wav = make.denoise(noisy, t=25)
-        >>> wav = make.interpolate(one, other, t=50, weight=0.5)
+        >>> diffwave = WaveGenerator("exp/tts_diffwave/valid.loss.best.pth")
+        >>> wav = diffwave.vocode(log_mels, schedule="base6", seed=0)
+        >>> wav = diffwave.resynthesize(recording, num_steps=50)
+        >>> wav = diffwave.generate(seconds=1.0, label=3, seed=0)
+        >>> wav = diffwave.denoise(noisy, t=25)
+        >>> wav = diffwave.interpolate(one, other, t=50, weight=0.5)
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class WaveGenerator:
         """
         self.name = str(model_file)
         if self.name.lower().endswith(SUFFIXES):
-            found = fetch_model(self.name)
-            model_file, train_config = found["model_file"], found["train_config"]
+            files = fetch_model(self.name)
+            model_file, train_config = files["model_file"], files["train_config"]
         self.model, args = load_acoustic_model(train_config, model_file, device)
         if not isinstance(self.model.tts, DiffWave):
             raise VocoderError(
@@ -116,7 +116,7 @@ class WaveGenerator:
             return self.tts.inference(feats=feats[0], **sampling)["wav"]
 
     def resynthesize(self, wav: Tensor, **sampling: Any) -> Tensor:
-        """Take the mel of a recording and make a wave of it again.
+        """Take the mel of a recording and turn it into a wave again.
 
         Args:
             wav: (T_wav,), at ``fs``.
@@ -142,7 +142,7 @@ class WaveGenerator:
         label: int | None = None,
         **sampling: Any,
     ) -> Tensor:
-        """Make a wave of a class, or of nothing but noise.
+        """Generate a wave of a class, or of nothing but noise.
 
         Args:
             seconds: Its length; default: that of a training clip.

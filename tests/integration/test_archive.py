@@ -55,22 +55,22 @@ def cache(tmp_path):
     return tmp_path / "home" / "cache"
 
 
-def everything(folder):
+def content(folder):
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
 
 
 @pytest.mark.parametrize("name", ["m.zip", "m.tar.gz", "m.tgz"])
 def test_a_packed_model_is_unpacked_and_its_config_points_there(name, tmp_path, cache):
-    found = fetch_model(str(pack(tmp_path / name)), cache)
-    assert set(found) == {"train_config", "model_file"}
-    with open(found["model_file"]) as f:
+    model = fetch_model(str(pack(tmp_path / name)), cache)
+    assert set(model) == {"train_config", "model_file"}
+    with open(model["model_file"]) as f:
         assert f.read() == "weights"
-    with open(found["train_config"]) as f:
+    with open(model["train_config"]) as f:
         config = yaml.safe_load(f)
     stats = config["normalize_conf"]["stats_file"]
     assert stats.startswith(str(cache)) and open(stats).read() == "stats"
     assert config["tts"] == "prodiff"
-    assert fetch_model(str(tmp_path / name), cache) == found
+    assert fetch_model(str(tmp_path / name), cache) == model
 
 
 def test_a_new_pack_under_the_same_name_is_not_stale(tmp_path, cache):
@@ -83,11 +83,11 @@ def test_a_new_pack_under_the_same_name_is_not_stale(tmp_path, cache):
 
 def test_a_killed_unpacking_is_done_again(tmp_path, cache):
     path = pack(tmp_path / "m.zip")
-    found = fetch_model(path, cache)
+    model = fetch_model(path, cache)
     folder = (
         cache
         / "unpacked"
-        / os.path.relpath(found["model_file"], cache / "unpacked").split("/")[0]
+        / os.path.relpath(model["model_file"], cache / "unpacked").split("/")[0]
     )
     half = folder.with_suffix(".half")
     os.rename(folder, half)
@@ -118,7 +118,7 @@ def test_members_that_lead_elsewhere(name, kind, tmp_path, cache):
     path = pack(tmp_path / kind, [(name, "evil")])
     with pytest.raises(ArchiveError, match="refused|is there twice"):
         fetch_model(path, cache)
-    assert everything(tmp_path) == [kind]
+    assert content(tmp_path) == [kind]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,18 @@ def test_entries_of_meta_that_lead_elsewhere(value, where, tmp_path, cache):
     path = pack(tmp_path / "m.zip", meta=meta)
     with pytest.raises(ArchiveError, match=f"meta.yaml.*{key}"):
         fetch_model(path, cache)
-    assert everything(tmp_path) == ["m.zip"]
+    assert content(tmp_path) == ["m.zip"]
+
+
+def test_an_entry_cannot_hide_behind_another_of_the_same_key(tmp_path, cache):
+    names = {"train_config": "exp/config.yaml", "model_file": "../slipped.yaml"}
+    path = pack(tmp_path / "m.zip", meta={**META, "yaml_files": names})
+    with pytest.raises(ArchiveError, match="slipped.yaml' .model_file., which is not"):
+        fetch_model(path, cache)
+    names["model_file"] = "exp/1epoch.pth"
+    path = pack(tmp_path / "m.zip", meta={**META, "yaml_files": names})
+    with pytest.raises(ArchiveError, match="packs model_file, model_file, train_conf"):
+        fetch_model(path, cache)
 
 
 @pytest.mark.parametrize("key", ["device", "vocoder_file", "asr_model_file", "lm_file"])
@@ -179,7 +190,7 @@ def test_links_and_devices_in_a_zip(kind, tmp_path, cache):
     info.external_attr = (mode | 0o777) << 16
     with pytest.raises(ArchiveError, match="'exp/link' is a link or a device"):
         fetch_model(pack(tmp_path / "m.zip", [(info, "/etc")]), cache)
-    assert everything(tmp_path) == ["m.zip"]
+    assert content(tmp_path) == ["m.zip"]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +201,7 @@ def test_links_and_devices_in_a_tar(kind, tmp_path, cache):
     info.type, info.linkname = kind, "/etc/passwd"
     with pytest.raises(ArchiveError, match="'exp/link' is a link or a device"):
         fetch_model(pack(tmp_path / "m.tar.gz", [(info, "")]), cache)
-    assert everything(tmp_path) == ["m.tar.gz"]
+    assert content(tmp_path) == ["m.tar.gz"]
 
 
 def test_bombs(tmp_path, cache):
@@ -226,7 +237,7 @@ def test_a_flipped_byte_is_found(tmp_path, cache):
     assert not list(cache.rglob("*.pth"))
 
 
-def test_names_that_are_nothing(tmp_path, cache):
+def test_tags_of_no_model(tmp_path, cache):
     with pytest.raises(FileNotFoundError, match=r"exp/model\.zip does not exist"):
         fetch_model("exp/model.zip", cache)
     with pytest.raises(FileNotFoundError, match="does not exist"):

@@ -1,4 +1,4 @@
-"""A DiffWave behind --vocoder_file: what it is fed, and whom it refuses."""
+"""A DiffWave behind --vocoder_file: its mels, its steps, pairs that do not match."""
 
 import argparse
 import re
@@ -32,13 +32,16 @@ def acoustic_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def speak(acoustic_file, vocoder_file):
+def text2speech(acoustic_file, vocoder_file):
     return Text2Speech(model_file=acoustic_file, vocoder_file=vocoder_file)
 
 
-def acoustic(**features):
-    """What build_vocoder reads of an ESPnetTTSModel."""
-    return argparse.Namespace(feats_extract=LogMelFbank(**{**FEATURES, **features}))
+def acoustic(feats_extract=None, **features):
+    """The parts of an ESPnetTTSModel that build_vocoder reads."""
+    return argparse.Namespace(
+        feats_extract=feats_extract or LogMelFbank(**{**FEATURES, **features}),
+        tts=argparse.Namespace(require_vocoder=True),
+    )
 
 
 MISMATCHES = [
@@ -110,29 +113,29 @@ def test_a_matching_pair_is_accepted(mine, theirs, tmp_path):
     assert wave.shape == (3 * conf["hop_length"],) and wave.abs().max() <= 1
 
 
-def test_text2speech_normalises_for_the_vocoder(speak, vocoder_file):
-    out = speak("hello", seed=1, vocoder_num_steps=3)
-    make = WaveGenerator(vocoder_file)
-    mel = make.model.normalize(out["feat_gen_denorm"].clone()[None])[0][0]
+def test_text2speech_normalises_for_the_vocoder(text2speech, vocoder_file):
+    out = text2speech("hello", seed=1, vocoder_num_steps=3)
+    diffwave = WaveGenerator(vocoder_file)
+    mel = diffwave.model.normalize(out["feat_gen_denorm"].clone()[None])[0][0]
     torch.manual_seed(1)
-    expected = make.tts.inference(feats=mel, num_steps=3)["wav"]
+    expected = diffwave.tts.inference(feats=mel, num_steps=3)["wav"]
     assert torch.equal(out["wav"], expected)
-    assert len(expected) == len(out["feat_gen"]) * 256 and speak.fs == 22050
+    assert len(expected) == len(out["feat_gen"]) * 256 and text2speech.fs == 22050
 
 
-def test_the_vocoders_own_steps(speak, acoustic_file, vocoder_file):
+def test_the_vocoders_own_steps(text2speech, acoustic_file, vocoder_file):
     options = dict(seed=1, num_steps=2)
-    few = speak("hi", **options, vocoder_num_steps=2)
+    few = text2speech("hi", **options, vocoder_num_steps=2)
     same = Text2Speech(
         model_file=acoustic_file, vocoder_file=vocoder_file, vocoder_num_steps=2
     )("hi", **options)
     assert torch.equal(few["wav"], same["wav"])
-    named = speak("hi", **options, vocoder_schedule="base6")
-    own = speak("hi", **options)
-    assert torch.equal(few["feat_gen"], own["feat_gen"])
-    assert not torch.equal(few["wav"], own["wav"])
-    assert not torch.equal(named["wav"], own["wav"])
-    one, other = speak.batch(["hi", "hello"], **options, vocoder_num_steps=2)
+    named = text2speech("hi", **options, vocoder_schedule="base6")
+    default = text2speech("hi", **options)
+    assert torch.equal(few["feat_gen"], default["feat_gen"])
+    assert not torch.equal(few["wav"], default["wav"])
+    assert not torch.equal(named["wav"], default["wav"])
+    one, other = text2speech.batch(["hi", "hello"], **options, vocoder_num_steps=2)
     torch.testing.assert_close(one["wav"], few["wav"], atol=1e-3, rtol=0)
     assert len(other["wav"]) == len(other["feat_gen"]) * 256
 
@@ -147,9 +150,9 @@ def test_the_vocoders_own_steps(speak, acoustic_file, vocoder_file):
         (dict(schedule="base7"), "must be one of base6"),
     ],
 )
-def test_bad_vocoder_options(options, message, speak):
+def test_bad_vocoder_options(options, message, text2speech):
     with pytest.raises(InputError, match=message):
-        speak("hi", **options)
+        text2speech("hi", **options)
 
 
 def test_griffin_lim_has_no_steps(acoustic_file):
@@ -157,7 +160,7 @@ def test_griffin_lim_has_no_steps(acoustic_file):
         Text2Speech(model_file=acoustic_file, vocoder_num_steps=2)
 
 
-def test_what_is_no_diffwave_vocoder(acoustic_file, vocoder_file, tmp_path):
+def test_other_models_are_refused(acoustic_file, vocoder_file, tmp_path):
     with pytest.raises(VocoderError, match="'tts: prodiff', expected .*diffwave"):
         build_vocoder(None, acoustic_file, acoustic())
     free = write_model(
@@ -167,7 +170,7 @@ def test_what_is_no_diffwave_vocoder(acoustic_file, vocoder_file, tmp_path):
         build_vocoder(None, free, acoustic())
     with pytest.raises(FileNotFoundError, match="nothing.pth does not exist"):
         build_vocoder(None, tmp_path / "nothing.pth", acoustic())
-    linear = argparse.Namespace(feats_extract=LinearSpectrogram())
+    linear = acoustic(LinearSpectrogram())
     with pytest.raises(MelContractError, match="LinearSpectrogram"):
         build_vocoder(None, vocoder_file, linear)
     with pytest.raises(VocoderError, match="prefer_normalized_feats is not for"):
@@ -220,17 +223,17 @@ def test_bad_mels(mel, message, vocoder_file):
 
 
 def test_bad_waves(vocoder_file, tmp_path):
-    make = WaveGenerator(vocoder_file)
+    diffwave = WaveGenerator(vocoder_file)
     with pytest.raises(InputError, match=r"\(2, 500\), expected one channel"):
-        make.resynthesize(torch.zeros(2, 500))
+        diffwave.resynthesize(torch.zeros(2, 500))
     with pytest.raises(InputError, match=r"\(0,\), expected"):
-        make.resynthesize(torch.zeros(0))
+        diffwave.resynthesize(torch.zeros(0))
     with pytest.raises(InputError, match="wave holds NaN"):
-        make.resynthesize(torch.full((900,), float("inf")))
-    for use in (make.generate, lambda: make.denoise(torch.zeros(9), 3)):
+        diffwave.resynthesize(torch.full((900,), float("inf")))
+    for use in (diffwave.generate, lambda: diffwave.denoise(torch.zeros(9), 3)):
         with pytest.raises(InputError, match="takes a DiffWave with .*label or none"):
             use()
     # Silence and less than a window are legitimate.
     for samples in (700, 3000):
-        wave = make.resynthesize(torch.zeros(samples), num_steps=1)
+        wave = diffwave.resynthesize(torch.zeros(samples), num_steps=1)
         assert len(wave) == samples and torch.isfinite(wave).all()

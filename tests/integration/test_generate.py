@@ -33,28 +33,28 @@ def models(tmp_path_factory):
 @pytest.fixture
 def wavs(tmp_path):
     """Two recordings and one of another rate."""
-    found = []
+    files = []
     for name, samples, fs in (("a", 3000, FS), ("b", 3000, FS), ("c", 900, 16000)):
-        found.append(tmp_path / f"{name}.wav")
-        wave = 0.1 * np.random.default_rng(len(found)).standard_normal(samples)
-        sf.write(found[-1], wave, fs, "PCM_16")
-    return found
+        files.append(tmp_path / f"{name}.wav")
+        wave = 0.1 * np.random.default_rng(len(files)).standard_normal(samples)
+        sf.write(files[-1], wave, fs, "PCM_16")
+    return files
 
 
 def run(use, model_file, out, *words):
     words = ["--model_file", model_file, "--output_dir", out, *words]
     generate.main([use, *map(str, words)])
     table = (out / "wav.scp").read_text().splitlines()
-    found = {}
+    waves = {}
     for name, path in (line.split() for line in table):
         info = sf.info(path)
         assert (info.samplerate, info.subtype) == (FS, "PCM_16")
-        found[name] = torch.from_numpy(sf.read(path, dtype="float32")[0])
-    return found
+        waves[name] = torch.from_numpy(sf.read(path, dtype="float32")[0])
+    return waves
 
 
-def same(written, made):
-    torch.testing.assert_close(written, made, atol=1e-4, rtol=0)
+def same(written, expected):
+    torch.testing.assert_close(written, expected, atol=1e-4, rtol=0)
 
 
 def read(path):
@@ -62,46 +62,46 @@ def read(path):
 
 
 def test_vocode_recordings_and_mels(models, wavs, tmp_path):
-    make = WaveGenerator(models["mel"])
+    diffwave = WaveGenerator(models["mel"])
     options = ("--wavs", *wavs[:2], "--schedule", "base6", "--seed", 3)
     got = run("vocode", models["mel"], tmp_path / "out", *options)
     assert list(got) == ["a", "b"]
-    same(got["b"], make.resynthesize(read(wavs[1]), schedule="base6", seed=3))
+    same(got["b"], diffwave.resynthesize(read(wavs[1]), schedule="base6", seed=3))
     assert len(got["a"]) == 3000
 
-    mel = make.features(read(wavs[0]))
+    mel = diffwave.features(read(wavs[0]))
     np.save(tmp_path / "a.npy", mel.numpy())
     (tmp_path / "feats.scp").write_text(f"a {tmp_path}/a.npy\n")
     scp = ("--feats_scp", tmp_path / "feats.scp", "--num_steps", 2)
     got = run("vocode", models["mel"], tmp_path / "of_mels", *scp)
-    same(got["a"], make.vocode(mel, num_steps=2, seed=777))
+    same(got["a"], diffwave.vocode(mel, num_steps=2, seed=777))
 
 
 def test_generate_classes_and_without(models, tmp_path):
-    make = WaveGenerator(models["label"])
+    diffwave = WaveGenerator(models["label"])
     options = ("--label", 2, "--seconds", 0.1, "--num_waves", 2, "--seed", 5)
     got = run("generate", models["label"], tmp_path / "out", *options, "--num_steps", 3)
     assert list(got) == ["label2_seed5", "label2_seed6"]
-    same(got["label2_seed6"], make.generate(0.1, 2, num_steps=3, seed=6))
+    same(got["label2_seed6"], diffwave.generate(0.1, 2, num_steps=3, seed=6))
     assert len(got["label2_seed5"]) == 2205
     assert not torch.equal(*got.values())
 
-    make = WaveGenerator(models["none"])
+    diffwave = WaveGenerator(models["none"])
     got = run("generate", models["none"], tmp_path / "none", "--num_steps", 2)
-    same(got["seed777"], make.generate(num_steps=2, seed=777))
+    same(got["seed777"], diffwave.generate(num_steps=2, seed=777))
     assert len(got["seed777"]) == 4 * 256  # a training clip
 
 
 def test_denoise_and_interpolate(models, wavs, tmp_path):
-    make = WaveGenerator(models["none"])
+    diffwave = WaveGenerator(models["none"])
     a, b = map(read, wavs[:2])
     options = ("--wavs", wavs[0], "--t", 25, "--num_steps", 2, "--eta", 0)
     got = run("denoise", models["none"], tmp_path / "d", *options)
-    same(got["a"], make.denoise(a, 25, num_steps=2, eta=0, seed=777))
+    same(got["a"], diffwave.denoise(a, 25, num_steps=2, eta=0, seed=777))
     options = ("--wavs", *wavs[:2], "--t", 10, "--weights", 0, 0.5, "--num_steps", 2)
     got = run("interpolate", models["none"], tmp_path / "i", *options)
     assert list(got) == ["a_b_0", "a_b_0.5"]
-    same(got["a_b_0.5"], make.interpolate(a, b, 10, 0.5, num_steps=2, seed=777))
+    same(got["a_b_0.5"], diffwave.interpolate(a, b, 10, 0.5, num_steps=2, seed=777))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,12 @@ def test_denoise_and_interpolate(models, wavs, tmp_path):
         ("generate", "none", "--label 1", "knows no labels"),
         ("generate", "none", "--seconds 0", "seconds must be greater than 0"),
         ("generate", "none", "--seconds -1", "seconds must be greater than 0"),
-        ("generate", "none", "--num_waves 0", "num_waves must be at least 1"),
+        (
+            "generate",
+            "none",
+            "--num_waves 0",
+            "num_waves must be a whole number",
+        ),
         ("generate", "none", "--num_steps 51", "between 1 and 50"),
         ("denoise", "none", "--wavs {0} --t 51", "above 0 and at most 50"),
         ("denoise", "none", "--wavs {2} --t 5", "another sampling rate"),
@@ -145,6 +150,6 @@ def test_stereo_and_broken_recordings(models, tmp_path):
 
 
 def test_waves_of_different_length_are_not_blended(models):
-    make = WaveGenerator(models["none"])
+    diffwave = WaveGenerator(models["none"])
     with pytest.raises(InputError, match="40 and 50 samples"):
-        make.interpolate(torch.zeros(40), torch.zeros(50), t=3)
+        diffwave.interpolate(torch.zeros(40), torch.zeros(50), t=3)

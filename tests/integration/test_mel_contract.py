@@ -79,7 +79,7 @@ def test_htk_mels_are_not_slaney_mels(model):
     assert htk == dataclasses.replace(model, mel_scale="htk")
 
 
-def test_what_has_no_mels_is_named():
+def test_features_without_mels_are_refused():
     with pytest.raises(MelContractError, match="LinearSpectrogram"):
         MelContract.of_feats_extract(LinearSpectrogram())
     with pytest.raises(MelContractError, match="lacks fft_size"):

@@ -44,7 +44,7 @@ def common(model, wav_scp, steps=2):
     return (*options, *clips)
 
 
-def test_what_is_written_is_an_inference_config(model, wav_scp, tmp_path, capsys):
+def test_the_output_is_an_inference_config(model, wav_scp, tmp_path, capsys):
     outputs = [tmp_path / "new" / f"{i}.yaml" for i in range(2)]
     for output in outputs:
         search(*common(model, wav_scp), "--output", output)
@@ -54,13 +54,13 @@ def test_what_is_written_is_an_inference_config(model, wav_scp, tmp_path, capsys
     shown = ",".join(f"{beta:.6g}" for beta in config["schedule"])
     assert f"--schedule {shown}\n" in capsys.readouterr().out
 
-    make = WaveGenerator(model)
-    assert len(resolve(config["schedule"], make.tts.denoiser.schedule)) == 3
+    diffwave = WaveGenerator(model)
+    assert len(resolve(config["schedule"], diffwave.tts.denoiser.schedule)) == 3
     speech = 0.1 * torch.randn(2000)
     waves = []
     for schedule in (config["schedule"], shown, "0.05,0.2"):
-        speak = Text2Speech(model_file=model, schedule=schedule)
-        waves.append(speak("a", speech=speech, seed=1))
+        text2speech = Text2Speech(model_file=model, schedule=schedule)
+        waves.append(text2speech("a", speech=speech, seed=1))
     assert (waves[0]["wav"] == waves[1]["wav"]).all()
     assert (waves[0]["wav"] != waves[2]["wav"]).any()
 
@@ -74,8 +74,8 @@ def test_default_output_is_beside_the_model(model, wav_scp):
 @pytest.mark.parametrize(
     "words, message",
     [
-        (("--num_steps", 0), "num_steps must be at least 1"),
-        (("--num_clips", 0), "num_clips must be at least 1"),
+        (("--num_steps", 0), "num_steps must be a whole number"),
+        (("--num_clips", 0), "num_clips must be a whole number"),
         (("--clip_seconds", 0), "clip_seconds must be at least"),
         (("--wav_scp", "no_such.scp"), "no_such.scp does not exist"),
         (("--model_file", "no_such.pth"), "no_such.pth"),

@@ -8,23 +8,27 @@ import sys
 import numpy as np
 import pytest
 import sentencepiece
-import test_vocoder as vocoders
 import torch
 import yaml
 from espnet2.bin.tts_inference import Text2Speech as ESPnetText2Speech
-from tiny_models import write_model
 
 from espnet_prodiff.common.espeak import prepare_espeak
 from espnet_prodiff.errors import (
-    ArchiveError,
     CheckpointError,
     ConfigError,
     InputError,
     MelContractError,
     TextError,
+    VocoderError,
 )
 from espnet_prodiff.inference.text import TextToIds
 from espnet_prodiff.inference.text2speech import Text2Speech
+from tests.integration.parallel_wavegan_files import (
+    make_generator,
+    pwg_config,
+    write_checkpoint,
+)
+from tests.integration.tiny_models import write_model
 
 TEXTS = ["hello there.", "hi", "a longer one, with a comma."]
 
@@ -35,7 +39,7 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def speak(files):
+def text2speech(files):
     return Text2Speech(*files)
 
 
@@ -58,15 +62,15 @@ def assert_same(mine, other, atol=1e-4):
         torch.testing.assert_close(value, other[key], atol=atol, rtol=0)
 
 
-def test_a_call_gives_wave_mels_and_durations(speak):
-    out = speak(TEXTS[0], seed=1)
+def test_a_call_gives_wave_mels_and_durations(text2speech):
+    out = text2speech(TEXTS[0], seed=1)
     frames = int(out["duration"].sum())
     assert len(out["duration"]) == len(TEXTS[0]) + 1
     assert out["feat_gen"].shape == out["feat_gen_denorm"].shape == (frames, 80)
-    expected = speak.normalize.inverse(out["feat_gen"].clone()[None])[0][0]
+    expected = text2speech.normalize.inverse(out["feat_gen"].clone()[None])[0][0]
     torch.testing.assert_close(out["feat_gen_denorm"], expected)
     assert out["wav"].shape == ((frames - 1) * 256,) and out["wav"].isfinite().all()
-    assert speak.fs == 22050
+    assert text2speech.fs == 22050
 
 
 def test_every_argument_of_espnets_class_is_there():
@@ -82,10 +86,15 @@ def test_every_argument_of_espnets_class_is_there():
     )
 
 
-def test_a_batch_is_its_utterances(speak):
-    together = speak.batch(TEXTS, num_steps=2, seed=4, alpha=1.3)
+def test_a_batch_is_its_utterances(text2speech):
+    together = text2speech.batch(TEXTS, num_steps=2, seed=4, alpha=1.3)
     for text, out in zip(TEXTS, together, strict=True):
-        assert_same(out, speak(text, num_steps=2, seed=4, alpha=1.3))
+        assert_same(out, text2speech(text, num_steps=2, seed=4, alpha=1.3))
+
+
+def test_lists_of_a_batch_are_as_long_as_its_texts(text2speech):
+    with pytest.raises(InputError, match="1 sids were given for 3 texts"):
+        text2speech.batch(TEXTS, sids=[1])
 
 
 def test_a_batch_of_a_model_without_batches(fastspeech2):
@@ -93,49 +102,54 @@ def test_a_batch_of_a_model_without_batches(fastspeech2):
         assert_same(out, fastspeech2(text))
 
 
-def test_options_reach_the_model_by_every_road(speak, files, monkeypatch):
+def test_options_reach_the_model_by_every_road(text2speech, files, monkeypatch):
     seen = []
-    plain = type(speak.tts).inference
+    plain = type(text2speech.tts).inference
 
     def spy(self, text, **options):
         seen.append(options)
         return plain(self, text, **options)
 
-    monkeypatch.setattr(type(speak.tts), "inference", spy)
-    wanted = {"num_steps": 2, "solver": "dpmsolver++", "temperature": 0.7}
-    speak("hi", **wanted, alpha=1.5, seed=3)
-    speak("hi", decode_conf={**wanted, "alpha": 1.5, "seed": 3})
+    monkeypatch.setattr(type(text2speech.tts), "inference", spy)
+    changes = {"num_steps": 2, "solver": "dpmsolver++", "temperature": 0.7}
+    text2speech("hi", **changes, alpha=1.5, seed=3)
+    text2speech("hi", decode_conf={**changes, "alpha": 1.5, "seed": 3})
     Text2Speech(
-        *files, **wanted, speed_control_alpha=1.5, seed=3, always_fix_seed=True
+        *files, **changes, speed_control_alpha=1.5, seed=3, always_fix_seed=True
     )("hi")
     for options in seen:
         assert options == {
-            **wanted,
+            **changes,
             "alpha": 1.5,
             "seed": 3,
             "use_teacher_forcing": False,
         }
     seen.clear()
-    speak("hi")
+    text2speech("hi")
     assert seen == [{"alpha": 1.0, "use_teacher_forcing": False}]
 
 
-def test_num_steps_is_the_number_of_network_evaluations(speak):
+def test_num_steps_is_the_number_of_network_evaluations(text2speech):
     calls = []
-    hook = speak.tts.denoiser.network.register_forward_hook(lambda *_: calls.append(1))
+    hook = text2speech.tts.denoiser.network.register_forward_hook(
+        lambda *_: calls.append(1)
+    )
     for steps in (1, 2, 4):
         calls.clear()
-        speak("hi", num_steps=steps)
+        text2speech("hi", num_steps=steps)
         assert len(calls) == steps
     hook.remove()
 
 
-def test_alpha_stretches_and_seeds_repeat(speak, files):
-    slow, fast = speak("hello there.", alpha=2.0), speak("hello there.", alpha=0.5)
+def test_alpha_stretches_and_seeds_repeat(text2speech, files):
+    slow, fast = (
+        text2speech("hello there.", alpha=2.0),
+        text2speech("hello there.", alpha=0.5),
+    )
     assert 3 < slow["duration"].sum() / fast["duration"].sum() < 5
-    one, same, other = (speak("hi", seed=s)["feat_gen"] for s in (1, 1, 2))
+    one, same, other = (text2speech("hi", seed=s)["feat_gen"] for s in (1, 1, 2))
     assert torch.equal(one, same) and not torch.equal(one, other)
-    assert not torch.equal(speak("hi")["feat_gen"], speak("hi")["feat_gen"])
+    assert not torch.equal(text2speech("hi")["feat_gen"], text2speech("hi")["feat_gen"])
     fixed = Text2Speech(*files, seed=1, always_fix_seed=True)
     assert torch.equal(fixed("hi")["feat_gen"], one)
     assert torch.equal(fixed("hi", seed=2)["feat_gen"], other)
@@ -149,33 +163,33 @@ def test_a_seed_leaves_the_global_noise_alone(fastspeech2):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_teacher_forcing_takes_the_given_durations(speak):
+def test_teacher_forcing_takes_the_durations(text2speech):
     torch.manual_seed(0)
     speech = torch.randn(256 * 20) * 0.1
     durations = torch.tensor([7, 9, 5])
-    given = dict(speech=speech, durations=durations)
-    out = speak("hi", **given, use_teacher_forcing=True, seed=0)
+    inputs = dict(speech=speech, durations=durations)
+    out = text2speech("hi", **inputs, use_teacher_forcing=True, seed=0)
     assert torch.equal(out["duration"], durations)
     assert out["feat_gen"].shape == (21, 80)
-    lists = {key: [value, value] for key, value in given.items()}
-    both = speak.batch(["hi", "yo"], **lists, use_teacher_forcing=True, seed=0)
+    lists = {key: [value, value] for key, value in inputs.items()}
+    both = text2speech.batch(["hi", "yo"], **lists, use_teacher_forcing=True, seed=0)
     assert_same(both[0], out)
     with pytest.raises(InputError, match="speech is missing"):
-        speak("hi", use_teacher_forcing=True)
+        text2speech("hi", use_teacher_forcing=True)
     with pytest.raises(InputError, match="durations are missing"):
-        speak("hi", speech=speech, use_teacher_forcing=True)
+        text2speech("hi", speech=speech, use_teacher_forcing=True)
 
 
 def test_style_from_speech(tmp_path):
     conf = dict(use_gst=True, gst_tokens=3, gst_heads=2, gst_conv_layers=2)
     conf |= dict(gst_conv_chans_list=(4, 4), gst_gru_layers=1, gst_gru_units=8)
-    speak = Text2Speech(*write_model(tmp_path, tts_conf={**conf}))
+    text2speech = Text2Speech(*write_model(tmp_path, tts_conf={**conf}))
     torch.manual_seed(0)
     waves = [torch.randn(256 * 40) * 0.1, torch.randn(256 * 30) * 0.3]
-    for i, out in enumerate(speak.batch(["hi", "hello"], speech=waves, seed=1)):
-        assert_same(out, speak(["hi", "hello"][i], speech=waves[i], seed=1))
+    for i, out in enumerate(text2speech.batch(["hi", "hello"], speech=waves, seed=1)):
+        assert_same(out, text2speech(["hi", "hello"][i], speech=waves[i], seed=1))
     with pytest.raises(InputError, match="speech is missing.*GST"):
-        speak("hi")
+        text2speech("hi")
 
 
 def test_speakers_languages_and_embeddings(many_voices):
@@ -204,25 +218,25 @@ def test_speakers_languages_and_embeddings(many_voices):
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\n"])
-def test_empty_text(speak, text):
+def test_empty_text(text2speech, text):
     with pytest.raises(TextError, match="the text is empty"):
-        speak(text)
+        text2speech(text)
     with pytest.raises(TextError, match="utterance 2: the text is empty"):
-        speak.batch(["hi", text])
+        text2speech.batch(["hi", text])
 
 
-def test_unknown_symbols_are_named_with_their_place(speak, files):
+def test_unknown_symbols_are_named_with_their_place(text2speech, files):
     with pytest.raises(TextError) as error:
-        speak("caf\u00e9 at 7.")
+        text2speech("caf\u00e9 at 7.")
     assert "'\u00e9' (token 4 of 10, character 4)" in str(error.value)
     assert "'7' (token 9 of 10, character 9)" in str(error.value)
     with pytest.raises(TextError, match="'7' .*, in 'h 7 i 7'"):
-        speak("h7i7")
-    assert TextToIds(speak.preprocess_fn, "skip")("h\u00e9i").tolist() == [10, 11]
+        text2speech("h7i7")
+    assert TextToIds(text2speech.preprocess_fn, "skip")("h\u00e9i").tolist() == [10, 11]
     with pytest.raises(TextError, match="nothing to say is left"):
-        TextToIds(speak.preprocess_fn, "skip")("77")
-    with pytest.raises(ValueError, match="expected one of error, skip"):
-        TextToIds(speak.preprocess_fn, "unk")
+        TextToIds(text2speech.preprocess_fn, "skip")("77")
+    with pytest.raises(ValueError, match="must be one of error, skip"):
+        TextToIds(text2speech.preprocess_fn, "unk")
 
 
 @pytest.mark.parametrize(
@@ -245,11 +259,11 @@ def test_unknown_symbols_are_named_with_their_place(speak, files):
         ({"steps": 2}, "ProDiff has no decoding option steps; it has alpha"),
     ],
 )
-def test_options_out_of_range(speak, options, message):
+def test_options_out_of_range(text2speech, options, message):
     with pytest.raises(InputError, match=message):
-        speak("hi", **options)
+        text2speech("hi", **options)
     with pytest.raises(InputError, match=message):
-        speak.batch(["hi", "ho"], **options)
+        text2speech.batch(["hi", "ho"], **options)
 
 
 def test_options_of_another_model(fastspeech2, tmp_path):
@@ -257,9 +271,9 @@ def test_options_of_another_model(fastspeech2, tmp_path):
         fastspeech2("hi", num_steps=2)
 
 
-def test_token_ids_are_checked(speak):
+def test_token_ids_are_checked(text2speech):
     ids = np.array([10, 11])
-    assert_same(speak(ids, seed=0), speak("hi", seed=0))
+    assert_same(text2speech(ids, seed=0), text2speech("hi", seed=0))
     for bad, message in [
         (np.array([10, 99]), "reach from 10 to 99, the model knows 0 to"),
         (np.array([-1]), "from -1"),
@@ -267,7 +281,7 @@ def test_token_ids_are_checked(speak):
         (np.array([1.5]), "type float64"),
     ]:
         with pytest.raises(InputError, match=message):
-            speak(bad)
+            text2speech(bad)
 
 
 def test_missing_and_foreign_files(files, tmp_path):
@@ -304,14 +318,14 @@ def test_missing_and_foreign_files(files, tmp_path):
         Text2Speech(config, half)
 
 
-def test_config_beside_the_model_is_the_default(files, speak):
+def test_config_beside_the_model_is_the_default(files, text2speech):
     other = Text2Speech(model_file=files[1])
-    assert torch.equal(other("hi", seed=0)["wav"], speak("hi", seed=0)["wav"])
+    assert torch.equal(other("hi", seed=0)["wav"], text2speech("hi", seed=0)["wav"])
 
 
-def test_espnets_own_class_gives_the_same(files, speak):
+def test_espnets_own_class_gives_the_same(files, text2speech):
     theirs = ESPnetText2Speech(*files)
-    mine = speak("hello there.", seed=3)
+    mine = text2speech("hello there.", seed=3)
     out = theirs("hello there.", decode_conf={"seed": 3})
     for key in ("feat_gen", "feat_gen_denorm", "duration"):
         torch.testing.assert_close(out[key], mine[key])
@@ -320,16 +334,16 @@ def test_espnets_own_class_gives_the_same(files, speak):
 
 @pytest.mark.parametrize("kind", ["HiFiGANGenerator", "StyleMelGANGenerator"])
 def test_a_neural_vocoder_in_batches(kind, files, tmp_path):
-    generator, params = vocoders.make(kind)
-    path, _, _ = vocoders.write(tmp_path, generator, vocoders.pwg_config(kind, params))
-    speak = Text2Speech(*files, vocoder_file=path)
+    generator, params = make_generator(kind)
+    path, _, _ = write_checkpoint(tmp_path, generator, pwg_config(kind, params))
+    text2speech = Text2Speech(*files, vocoder_file=path)
     texts = ["hi", "hello."]
-    for text, out in zip(texts, speak.batch(texts, seed=2), strict=True):
+    for text, out in zip(texts, text2speech.batch(texts, seed=2), strict=True):
         assert out["wav"].shape == (256 * len(out["feat_gen"]),)
         assert out["wav"].std() > 1e-3
-        assert_same(out, speak(text, seed=2))
-    config = vocoders.pwg_config(kind, params, sampling_rate=16000)
-    path, _, _ = vocoders.write(tmp_path, generator, config)
+        assert_same(out, text2speech(text, seed=2))
+    config = pwg_config(kind, params, sampling_rate=16000)
+    path, _, _ = write_checkpoint(tmp_path, generator, config)
     with pytest.raises(MelContractError, match="! fs +22050 +16000"):
         Text2Speech(*files, vocoder_file=path)
 
@@ -348,18 +362,19 @@ def test_pieces_of_sentencepiece(tmp_path):
     pieces = [model.id_to_piece(i) for i in range(3, model.vocab_size())]
     tokens = ["<blank>", "<unk>", *pieces, "<sos/eos>"]
     options = dict(token_type="bpe", bpemodel=str(tmp_path / "bpe.model"))
-    speak = Text2Speech(*write_model(tmp_path / "m", token_list=tokens, **options))
-    out = speak("hello")
+    text2speech = Text2Speech(
+        *write_model(tmp_path / "m", token_list=tokens, **options)
+    )
+    out = text2speech("hello")
     assert len(out["duration"]) == len(model.encode("hello")) + 1
     with pytest.raises(TextError, match="unknown symbols in the text 'hello 7': '7'"):
-        speak("hello 7")
+        text2speech("hello 7")
 
 
-def test_vocoder_tags_without_the_package_say_what_to_do():
-    with pytest.raises(ArchiveError, match=r"vocoder_file=<the \.pkl>"):
-        Text2Speech.from_pretrained(vocoder_tag="parallel_wavegan/x.v1")
-    with pytest.raises(ArchiveError, match="not of the form"):
-        Text2Speech.from_pretrained(vocoder_tag="x.v1")
+@pytest.mark.parametrize("tag", ["parallel_wavegan/x.v1", "x.v1"])
+def test_vocoder_tags_are_refused_with_what_to_do(tag):
+    with pytest.raises(VocoderError, match=rf"{tag} .*vocoder_file=<the \.pkl>"):
+        Text2Speech.from_pretrained(vocoder_tag=tag)
 
 
 ESPEAK = """

@@ -7,9 +7,10 @@ import pytest
 import soundfile
 from espnet2.bin import tts_inference as espnet
 from espnet2.bin.tts_inference import get_parser as espnet_parser
-from tiny_models import write_model
 
 from espnet_prodiff.bin import tts_inference
+from espnet_prodiff.inference.decoding import decode_texts
+from tests.integration.tiny_models import write_model
 
 TEXTS = {"u1": "hello there.", "u2": "hi", "u3": "good morning, all.", "u4": "yes"}
 
@@ -97,14 +98,14 @@ def test_batches_and_order_do_not_change_what_is_said(model_file, data, tmp_path
 
 
 def test_options_from_decode_yaml(model_file, data, tmp_path, monkeypatch):
-    made = []
-    plain = tts_inference.Text2Speech.options
+    confs = []
+    plain = tts_inference.Text2Speech.features
 
-    def spy(self, **options):
-        made.append(plain(self, **options))
-        return made[-1]
+    def spy(self, items, conf):
+        confs.append(conf)
+        return plain(self, items, conf)
 
-    monkeypatch.setattr(tts_inference.Text2Speech, "options", spy)
+    monkeypatch.setattr(tts_inference.Text2Speech, "features", spy)
     (tmp_path / "decode.yaml").write_text(
         "num_steps: 2\neta: 0.3\ntemperature: 0.6\nspeed_control_alpha: 1.5\n"
     )
@@ -117,9 +118,9 @@ def test_options_from_decode_yaml(model_file, data, tmp_path, monkeypatch):
     ]
     run(model_file, tmp_path / "out", *option)
     expected = dict(num_steps=2, eta=0.3, temperature=0.6, alpha=1.5, seed=0)
-    assert made[0] == {**expected, "use_teacher_forcing": False}
+    assert confs[0] == {**expected, "use_teacher_forcing": False}
     run(model_file, tmp_path / "out", *option, "--num_steps", "1")
-    assert made[1]["num_steps"] == 1
+    assert confs[1]["num_steps"] == 1
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
@@ -137,6 +138,16 @@ def test_bad_utterances_are_named_and_the_others_spoken(
     assert set(table(tmp_path / "out/durations/durations")) == set(TEXTS)
 
 
+def test_decoding_from_python(model_file, tmp_path):
+    text2speech = tts_inference.Text2Speech(model_file=model_file)
+    texts = ["hello there.", "oh 7 no", "hi"]
+    failures = decode_texts(text2speech, texts, tmp_path, batch_size=2, seed=3)
+    assert len(failures) == 1 and "utterance text2: unknown" in failures[0]
+    wave, _ = soundfile.read(tmp_path / "wav/text3.wav", dtype="float32")
+    expected = text2speech("hi", seed=3)["wav"].numpy()
+    np.testing.assert_allclose(wave, expected, atol=1e-3)
+
+
 def test_texts_of_the_command_line(model_file, tmp_path):
     run(model_file, tmp_path / "out", "--text", "hello there.", "hi")
     assert files(tmp_path / "out") >= {"wav/text1.wav", "wav/text2.wav"}
@@ -149,7 +160,8 @@ def test_texts_of_the_command_line(model_file, tmp_path):
         (["--text", "hi", "--num_steps", "9"], "num_steps must be between 1 and 4"),
         (["--text", "hi", "--speed_control_alpha", "0"], "alpha is 0"),
         (["--text", "hi", "--solver", "euler"], "solver is 'euler'"),
-        (["--text", "hi", "--batch_size", "0"], "batch_size 0"),
+        (["--text", "hi", "--batch_size", "0"], "batch_size must be a whole number"),
+        (["--text", "hi", "--ngpu", "2"], "ngpu is 2: expected one GPU"),
         (["--text", "hi", "--vocoder_file", "v.onnx"], "of no known kind"),
         (["--text", "hi", "--model_file", "none.pth"], "none.pth does not exist"),
         (["--text", "hi", "--model_tag", "none.zip"], "none.zip does not exist"),
@@ -194,8 +206,8 @@ def test_attention_models_get_their_pictures(tmp_path):
     none = dict(pitch_extract=None, energy_extract=None)
     _, model = write_model(tmp_path / "t", "tacotron2", tts_conf=TACOTRON2, **none)
     out = run(model, tmp_path / "out", "--text", "hello", "--maxlenratio", 3)
-    made = {"att_ws/text1.png", "probs/text1.png", "wav/text1.wav", "norm/text1.npy"}
-    assert made <= files(out)
+    images = {"att_ws/text1.png", "probs/text1.png"}
+    assert images | {"wav/text1.wav", "norm/text1.npy"} <= files(out)
     assert len(table(out / "durations/durations")["text1"].split()) == 6
 
 

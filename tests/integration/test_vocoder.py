@@ -1,18 +1,12 @@
 """Vocoders: Griffin-Lim, and ParallelWaveGAN checkpoints in ESPnet's generators."""
 
 import argparse
-import copy
 
-import h5py
 import numpy as np
 import pytest
 import torch
 import yaml
-from espnet2.gan_tts.hifigan import HiFiGANGenerator
-from espnet2.gan_tts.melgan import MelGANGenerator
 from espnet2.gan_tts.melgan.pqmf import PQMF
-from espnet2.gan_tts.parallel_wavegan import ParallelWaveGANGenerator
-from espnet2.gan_tts.style_melgan import StyleMelGANGenerator
 from espnet2.tts.feats_extract.linear_spectrogram import LinearSpectrogram
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
@@ -23,114 +17,23 @@ from espnet_prodiff.errors import (
     VocoderError,
 )
 from espnet_prodiff.inference.vocoder import build_vocoder
+from tests.integration.parallel_wavegan_files import (
+    GENERATORS,
+    HOP,
+    make_generator,
+    pwg_config,
+    write_checkpoint,
+)
 
-HOP = 256
 FRAMES = 17
-GENERATORS = {
-    "HiFiGANGenerator": (
-        HiFiGANGenerator,
-        dict(
-            in_channels=80,
-            out_channels=1,
-            channels=16,
-            upsample_scales=[8, 8, 4],
-            upsample_kernel_sizes=[16, 16, 8],
-            resblock_kernel_sizes=[3],
-            resblock_dilations=[[1, 3]],
-        ),
-    ),
-    "MelGANGenerator": (
-        MelGANGenerator,
-        dict(
-            in_channels=80,
-            out_channels=1,
-            channels=256,
-            upsample_scales=[8, 8, 4],
-            stacks=1,
-        ),
-    ),
-    "StyleMelGANGenerator": (
-        StyleMelGANGenerator,
-        dict(
-            in_channels=8,
-            aux_channels=80,
-            channels=8,
-            out_channels=1,
-            noise_upsample_scales=[2, 2],
-            upsample_scales=[4, 4, 4, 4],
-        ),
-    ),
-    "ParallelWaveGANGenerator": (
-        ParallelWaveGANGenerator,
-        dict(
-            layers=4,
-            stacks=2,
-            residual_channels=8,
-            gate_channels=16,
-            skip_channels=6,
-            aux_channels=80,
-            upsample_net="ConvInUpsampleNetwork",
-            upsample_params={"upsample_scales": [4, 4, 4, 4]},
-        ),
-    ),
-}
 
 
 def acoustic(feats_extract=None):
-    """What build_vocoder reads of an ESPnetTTSModel."""
-    return argparse.Namespace(feats_extract=feats_extract or LogMelFbank(fs=22050))
-
-
-def pwg_config(name, params, **other):
-    return {
-        "sampling_rate": 22050,
-        "fft_size": 1024,
-        "hop_size": HOP,
-        "win_length": None,
-        "window": "hann",
-        "num_mels": 80,
-        "fmin": 80,
-        "fmax": 7600,
-        "format": "hdf5",
-        "generator_type": name,
-        "generator_params": params,
-        **other,
-    }
-
-
-def write(folder, generator, config, states=None, stats="h5"):
-    """Write a checkpoint folder the way ParallelWaveGAN's training does."""
-    random = np.random.default_rng(1)
-    mean, scale = random.normal(-2, 0.3, 80), random.uniform(0.5, 1.5, 80)
-    if stats == "h5":
-        with h5py.File(folder / "stats.h5", "w") as f:
-            f["mean"], f["scale"] = mean, scale
-    elif stats == "npy":
-        np.save(folder / "stats.npy", np.stack([mean, scale]))
-    (folder / "config.yml").write_text(yaml.dump(config))
-    states = states if states is not None else generator.state_dict()
-    checkpoint = {
-        "model": {"generator": states, "discriminator": {}},
-        "optimizer": {"generator": {"lr": np.float64(1e-4)}},
-        "scheduler": {"generator": {"best": np.float32(2), "last_epoch": 3}},
-        "steps": np.int64(400),
-        "epochs": 1,
-    }
-    torch.save(checkpoint, folder / "checkpoint-400steps.pkl")
-    as_tensor = [torch.tensor(x, dtype=torch.float32) for x in (mean, scale)]
-    return folder / "checkpoint-400steps.pkl", *as_tensor
-
-
-def make(name, **changes):
-    cls, params = copy.deepcopy(GENERATORS[name])
-    params.update(changes)
-    torch.manual_seed(0)
-    generator = cls(**copy.deepcopy(params)).eval()
-    for key, parameter in generator.named_parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-        if key.endswith("weight_g"):
-            torch.nn.init.uniform_(parameter, 0.5, 1.0)
-    return generator, params
+    """The parts of an ESPnetTTSModel that build_vocoder reads."""
+    return argparse.Namespace(
+        feats_extract=feats_extract or LogMelFbank(fs=22050),
+        tts=argparse.Namespace(require_vocoder=True),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +48,9 @@ def mels():
     + [("HiFiGANGenerator", "npy"), ("StyleMelGANGenerator", "none")],
 )
 def test_generators_speak_as_when_called_directly(name, stats, mels, tmp_path):
-    generator, params = make(name)
+    generator, params = make_generator(name)
     config = pwg_config(name, params, format="npy" if stats == "npy" else "hdf5")
-    path, mean, scale = write(tmp_path, generator, config, stats=stats)
+    path, mean, scale = write_checkpoint(tmp_path, generator, config, stats=stats)
     vocoder = build_vocoder(None, path, acoustic())
     assert vocoder.fs == 22050
     torch.manual_seed(5)
@@ -163,7 +66,7 @@ def test_generators_speak_as_when_called_directly(name, stats, mels, tmp_path):
 
 def test_parallel_wavegan_with_its_own_split_layers_and_option_names(mels, tmp_path):
     """The package saves conv1x1_out and conv1x1_skip apart and calls it dropout."""
-    generator, params = make("ParallelWaveGANGenerator")
+    generator, params = make_generator("ParallelWaveGANGenerator")
     states = {}
     for key, value in generator.state_dict().items():
         if "conv1x1_out" in key:
@@ -177,7 +80,7 @@ def test_parallel_wavegan_with_its_own_split_layers_and_option_names(mels, tmp_p
         "use_causal_conv": False,
     }
     config = pwg_config("ParallelWaveGANGenerator", params)
-    path, mean, scale = write(tmp_path, generator, config, states)
+    path, mean, scale = write_checkpoint(tmp_path, generator, config, states)
     vocoder = build_vocoder(None, path, acoustic())
     torch.manual_seed(5)
     wave = vocoder(mels)
@@ -189,7 +92,7 @@ def test_parallel_wavegan_with_its_own_split_layers_and_option_names(mels, tmp_p
 
 @pytest.mark.parametrize("norm", ["removed", "parametrization"])
 def test_other_forms_of_weight_normalisation(norm, mels, tmp_path):
-    generator, params = make("HiFiGANGenerator")
+    generator, params = make_generator("HiFiGANGenerator")
     states = {k: v.clone() for k, v in generator.state_dict().items()}
     expected = generator.inference(mels).detach().view(-1)
     if norm == "removed":
@@ -201,7 +104,7 @@ def test_other_forms_of_weight_normalisation(norm, mels, tmp_path):
             ending = f"parametrizations.weight.{new}"
             states = {k.replace(old, ending): v for k, v in states.items()}
     config = pwg_config("HiFiGANGenerator", params)
-    path, _, _ = write(tmp_path, generator, config, states, stats="none")
+    path, _, _ = write_checkpoint(tmp_path, generator, config, states, stats="none")
     wave = build_vocoder(None, path, acoustic())(mels)
     torch.testing.assert_close(wave, expected, atol=1e-5, rtol=1e-4)
 
@@ -217,9 +120,11 @@ def test_other_forms_of_weight_normalisation(norm, mels, tmp_path):
 def test_multi_band_melgan_joins_its_bands(more, pqmf, mels, tmp_path):
     if "pqmf_params" in more:
         pqmf = more["pqmf_params"]
-    generator, params = make("MelGANGenerator", out_channels=4, upsample_scales=[8, 8])
+    generator, params = make_generator(
+        "MelGANGenerator", out_channels=4, upsample_scales=[8, 8]
+    )
     config = pwg_config("MelGANGenerator", params, **more)
-    path, _, _ = write(tmp_path, generator, config, stats="none")
+    path, _, _ = write_checkpoint(tmp_path, generator, config, stats="none")
     wave = build_vocoder(None, path, acoustic())(mels)
     with torch.no_grad():
         bands = generator.inference(mels).T[None]
@@ -238,9 +143,9 @@ class Payload:
 
 
 def test_hostile_vocoder_files_are_refused(tmp_path):
-    generator, params = make("HiFiGANGenerator")
+    generator, params = make_generator("HiFiGANGenerator")
     config = pwg_config("HiFiGANGenerator", params)
-    path, _, _ = write(tmp_path, generator, config)
+    path, _, _ = write_checkpoint(tmp_path, generator, config)
     canary = tmp_path / "canary"
     (tmp_path / "config.yml").write_text(
         f"x: !!python/object/apply:os.mkdir ['{canary}']\n"
@@ -272,20 +177,20 @@ def test_hostile_vocoder_files_are_refused(tmp_path):
         ({"channels": 32}, "does not fit"),
     ],
 )
-def test_what_is_not_supported_is_named(change, message, tmp_path):
-    generator, params = make("HiFiGANGenerator")
+def test_unsupported_generators_are_named(change, message, tmp_path):
+    generator, params = make_generator("HiFiGANGenerator")
     config = pwg_config("HiFiGANGenerator", params)
     for key, value in change.items():
         (config if key in config else params)[key] = value
-    path, _, _ = write(tmp_path, generator, config)
+    path, _, _ = write_checkpoint(tmp_path, generator, config)
     with pytest.raises((VocoderError, CheckpointError), match=message):
         build_vocoder(None, path, acoustic())
 
 
 def test_statistics_must_fit(tmp_path):
-    generator, params = make("HiFiGANGenerator")
+    generator, params = make_generator("HiFiGANGenerator")
     config = pwg_config("HiFiGANGenerator", params)
-    path, mean, _ = write(tmp_path, generator, config, stats="none")
+    path, mean, _ = write_checkpoint(tmp_path, generator, config, stats="none")
     np.save(tmp_path / "stats.npy", np.stack([mean, mean * 0]))
     with pytest.raises(VocoderError, match="not > 0"):
         build_vocoder(None, path, acoustic())
@@ -295,9 +200,9 @@ def test_statistics_must_fit(tmp_path):
 
 
 def test_another_kind_of_mel_is_refused_with_both_sides(tmp_path):
-    generator, params = make("HiFiGANGenerator")
+    generator, params = make_generator("HiFiGANGenerator")
     config = pwg_config("HiFiGANGenerator", params, sampling_rate=24000)
-    path, _, _ = write(tmp_path, generator, config)
+    path, _, _ = write_checkpoint(tmp_path, generator, config)
     with pytest.raises(MelContractError, match=r"! fs +22050 +24000"):
         build_vocoder(None, path, acoustic())
     with pytest.raises(MelContractError, match="LinearSpectrogram"):
@@ -309,9 +214,9 @@ def test_kinds_and_missing_files_are_named(tmp_path):
         build_vocoder(None, "v.onnx", acoustic())
     with pytest.raises(FileNotFoundError, match="nothing.pkl does not exist"):
         build_vocoder(None, tmp_path / "nothing.pkl", acoustic())
-    generator, params = make("HiFiGANGenerator")
+    generator, params = make_generator("HiFiGANGenerator")
     config = pwg_config("HiFiGANGenerator", params)
-    path, _, _ = write(tmp_path, generator, config)
+    path, _, _ = write_checkpoint(tmp_path, generator, config)
     (tmp_path / "config.yml").unlink()
     with pytest.raises(FileNotFoundError, match="config.yml does not exist"):
         build_vocoder(None, path, acoustic())

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import soundfile
 from espnet2.bin import pack
-from tiny_models import write_model
 
 from espnet_prodiff.inference.text2speech import Text2Speech
+from tests.integration.tiny_models import write_model
 
 COMMIT = "1234567890abcdef1234567890abcdef12345678"
 STRANGER = """
@@ -25,10 +25,10 @@ import sys
 import soundfile
 from espnet_prodiff.bin.tts_inference import Text2Speech
 for tag, out in zip(sys.argv[1::2], sys.argv[2::2]):
-    speak = Text2Speech.from_pretrained(tag)
-    assert type(speak) is Text2Speech
-    wav = speak("hello there.", num_steps=2, seed=1)["wav"]
-    soundfile.write(out, wav.numpy(), speak.fs, "FLOAT")
+    text2speech = Text2Speech.from_pretrained(tag)
+    assert type(text2speech) is Text2Speech
+    wav = text2speech("hello there.", num_steps=2, seed=1)["wav"]
+    soundfile.write(out, wav.numpy(), text2speech.fs, "FLOAT")
 """
 
 
@@ -104,8 +104,8 @@ def packed(tmp_path_factory):
         pack.main(
             ["tts", "--train_config", str(config), "--model_file", str(model), *options]
         )
-        speak = Text2Speech(config, model)
-        wav = speak("hello there.", num_steps=2, seed=1)["wav"].numpy()
+        text2speech = Text2Speech(config, model)
+        wav = text2speech("hello there.", num_steps=2, seed=1)["wav"].numpy()
     finally:
         os.chdir(before)
     with zipfile.ZipFile(root / "model.zip") as archive:
@@ -169,7 +169,7 @@ def test_a_zip_a_url_and_a_hub_id_speak(packed, servers, tmp_path):
         ("exp/gone.zip", "packed model exp/gone.zip does not exist"),
     ],
 )
-def test_what_cannot_be_fetched_is_named(tag, message, servers, tmp_path, monkeypatch):
+def test_failed_downloads_are_named(tag, message, servers, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", servers[1])
     with pytest.raises((ValueError, FileNotFoundError)) as error:
         Text2Speech.from_pretrained(tag.format(files=servers[0]), cachedir=tmp_path)

@@ -1,0 +1,234 @@
+"""From mel magnitudes to a wave, without training: torch alone, on any device.
+
+Three ideas, one after the other:
+
+- *Magnitudes.* The pseudo-inverse of the mel matrix, made to agree with the mel by a
+  few multiplicative updates (as in non-negative matrix factorisation, Lee & Seung).
+- *First phases.* The derivatives of the phase follow from those of the log-magnitude,
+  as for a Gaussian window (Prusa et al. 2017, "A noniterative method for reconstruction
+  of phase from STFT magnitude"). There a heap orders the integration; here every bin
+  hangs on the peak of its frame that lies uphill, peaks go on in time and the others
+  follow along the frequencies, so that a frame is two vector operations.
+- *Rounds* of fast Griffin-Lim (Perraudin et al. 2013). What is kept of a round is not
+  the first magnitudes but the mel: the magnitudes of the wave of the round before, made
+  consistent with it again. They are those of a real signal, which the first are not.
+
+Long mels are inverted in tiles: a frame depends on three frames to either side in every
+round, so a tile with that margin equals the whole.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+TILE = 1024  # frames
+MOMENTUM = 0.99
+MOST = 5.0  # an update changes a magnitude by this factor at most
+SMALLEST = 1e-8
+FREE, SILENT = 4, 4  # frames beyond the ends: whatever comes out, then nothing
+
+
+class MelInversion(nn.Module):
+    """Waves of magnitude mels.
+
+    Args:
+        mel_matrix: From magnitudes to mels, (n_mels, n_fft / 2 + 1).
+        window: (n_fft,).
+        hop_length: In samples.
+        rounds: Of Griffin-Lim; 0 leaves the first phases as they are.
+    """
+
+    def __init__(
+        self, mel_matrix: Tensor, window: Tensor, hop_length: int, rounds: int
+    ) -> None:
+        super().__init__()
+        self.hop_length, self.rounds, self.n_fft = hop_length, rounds, len(window)
+        self.register_buffer("mel_matrix", mel_matrix.float())
+        self.register_buffer("inverse", torch.linalg.pinv(mel_matrix.double()).float())
+        weight = mel_matrix.sum(0)[:, None].float()
+        self.register_buffer("covered", weight > 0)
+        self.register_buffer("weight", weight.clamp(min=SMALLEST))
+        self.register_buffer("window", window.float())
+        # Of the Gaussian exp(-pi t^2 / gamma) with the second moment of the window.
+        time = torch.arange(self.n_fft) - self.n_fft / 2
+        moment = (time**2 * window**2).sum() / (window**2).sum()
+        self.gamma = 4 * math.pi * float(moment)
+        reach = -(-self.n_fft // hop_length)
+        self.margin = reach * (rounds + 1)
+
+    @torch.no_grad()
+    def forward(self, mels: Sequence[Tensor]) -> list[Tensor]:
+        """Invert several mels; each comes out as it would alone.
+
+        Args:
+            mels: Magnitude mels, not logarithms, (n_mels, F_i) each.
+
+        Returns:
+            Waves, ((F_i - 1) * hop_length,) each, but at least one hop.
+        """
+        parts: list[list[Tensor]] = [[] for _ in mels]
+        phases: list[Tensor | None] = [None] * len(mels)
+        for start in range(0, max(mel.shape[1] for mel in mels), TILE):
+            running = [i for i, mel in enumerate(mels) if start < mel.shape[1]]
+            tiles = [_Tile(mels[i].shape[1], start, self.margin) for i in running]
+            spectra = []
+            for i, tile in zip(running, tiles, strict=True):
+                spectrum, phases[i] = self._first(mels[i], tile, phases[i])
+                spectra.append(spectrum)
+            targets = [
+                tile.place(mels[i][:, tile.first : tile.last])
+                for i, tile in zip(running, tiles, strict=True)
+            ]
+            waves = self._rounds(_stack(spectra), _stack(targets), tiles)
+            for i, tile, wave in zip(running, tiles, waves, strict=True):
+                parts[i].append(tile.cut(wave, self.hop_length))
+        return [torch.cat(part) for part in parts]
+
+    def magnitudes(self, mel: Tensor) -> Tensor:
+        """Magnitudes (n_fft / 2 + 1, F) that agree with a mel (n_mels, F)."""
+        first = (self.inverse @ mel).clamp(min=1e-5)
+        for _ in range(3):
+            first = self._agree(first, mel)
+        return first
+
+    def _agree(self, magnitudes: Tensor, mel: Tensor) -> Tensor:
+        """One multiplicative update of magnitudes (..., bins, F) towards a mel."""
+        ratio = mel / (self.mel_matrix @ magnitudes).clamp(min=SMALLEST)
+        factor = (self.mel_matrix.T @ ratio.clamp(1 / MOST, MOST)) / self.weight
+        return torch.where(self.covered, magnitudes * factor, magnitudes)
+
+    def _first(
+        self, mel: Tensor, tile: "_Tile", phase: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """First spectrum of a tile, (bins, T), and the phase where the next begins.
+
+        Args:
+            mel: The whole mel.
+            tile: The tile.
+            phase: That of the frame before the tile, (bins,); None at the beginning.
+        """
+        # A frame more on either side, for the derivatives in time.
+        before, after = max(tile.first - 2, 0), min(tile.last + 1, mel.shape[1])
+        magnitudes = self.magnitudes(mel[:, before:after])
+        steps, peaks = self._phase_steps(magnitudes)
+        inner = slice(tile.first - before, tile.last - before)
+        steps, peaks = (x[:, inner].T.contiguous() for x in (steps, peaks))
+        phases = torch.empty_like(steps)
+        current = torch.zeros_like(steps[0]) if phase is None else phase
+        for frame, (step, peak) in enumerate(zip(steps, peaks, strict=True)):
+            current = torch.remainder(current[peak] + step, 2 * math.pi)
+            phases[frame] = current
+        following = phases[max(tile.next_first - tile.first - 1, 0)]
+        return tile.place(torch.polar(magnitudes[:, inner], phases.T)), following
+
+    def _phase_steps(self, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
+        """Phase of a frame from that of the frame before: bin, step; (bins, F) each.
+
+        phase[n, k] = phase[n - 1, peak[n, k]] + step[n, k].
+        """
+        bins = len(magnitudes)
+        log = magnitudes.clamp(min=SMALLEST).log()
+        over_bins, over_frames = torch.zeros_like(log), torch.zeros_like(log)
+        over_bins[1:-1] = log[2:] - log[:-2]
+        over_frames[:, 1:-1] = log[:, 2:] - log[:, :-2]
+        index = torch.arange(bins, device=log.device)[:, None]
+        turn = 2 * math.pi * self.hop_length / self.n_fft
+        slope = self.hop_length * self.n_fft / (2 * self.gamma)
+        in_time = torch.remainder(turn * index, 2 * math.pi) + slope * over_bins
+        bend = self.gamma / (2 * self.hop_length * self.n_fft)
+        in_frequency = -math.pi - bend * over_frames
+        peak = _uphill(magnitudes)
+        advance = torch.zeros_like(in_time)
+        advance[:, 1:] = (in_time[:, 1:] + in_time[:, :-1]) / 2
+        along = torch.zeros_like(in_frequency)
+        along[1:] = ((in_frequency[1:] + in_frequency[:-1]) / 2).cumsum(0)
+        return advance.gather(0, peak) + along - along.gather(0, peak), peak
+
+    def _rounds(
+        self, spectra: Tensor, mels: Tensor, tiles: Sequence["_Tile"]
+    ) -> Tensor:
+        """Griffin-Lim on tiles: spectra (B, bins, T), mels (B, n_mels, T) -> waves."""
+        frames = torch.arange(spectra.shape[2], device=spectra.device)
+        bounds = torch.tensor([tile.bounds() for tile in tiles]).to(frames)[..., None]
+        # (B, 1, T): frames of the mel, and those or the free ones beside them.
+        spoken = ((frames >= bounds[:, 1]) & (frames < bounds[:, 2]))[:, None]
+        heard = ((frames >= bounds[:, 0]) & (frames < bounds[:, 3]))[:, None]
+        before = None
+        for _ in range(self.rounds):
+            now = self._stft(self._istft(spectra))
+            ahead = now if before is None else now + MOMENTUM * (now - before)
+            before = now
+            size = now.abs().clamp(min=SMALLEST)
+            size = torch.where(spoken, self._agree(size, mels), size) * heard
+            spectra = ahead * (size / ahead.abs().clamp(min=SMALLEST))
+        return self._istft(spectra)
+
+    def _stft(self, waves: Tensor) -> Tensor:
+        return torch.stft(
+            waves, self.n_fft, self.hop_length, window=self.window, return_complex=True
+        )
+
+    def _istft(self, spectra: Tensor) -> Tensor:
+        length = (spectra.shape[2] - 1) * self.hop_length
+        return torch.istft(
+            spectra, self.n_fft, self.hop_length, window=self.window, length=length
+        )
+
+
+class _Tile:
+    """Frames ``start`` to ``stop`` of a mel with a margin around them.
+
+    Attributes:
+        first: First frame of the mel that is needed.
+        last: The frame behind the last.
+        next_first: ``first`` of the next tile.
+    """
+
+    def __init__(self, frames: int, start: int, margin: int) -> None:
+        self.frames, self.start = frames, start
+        self.stop = min(start + TILE, frames)
+        self.first = max(start - margin, 0)
+        self.last = min(self.stop + margin, frames)
+        self.next_first = max(self.stop - margin, 0)
+        self.before = FREE + SILENT if self.first == 0 else 0
+        self.after = FREE + SILENT if self.last == frames else 0
+
+    def place(self, frames: Tensor) -> Tensor:
+        """Put nothing beyond the ends of the mel, (C, F) -> (C, T)."""
+        return nn.functional.pad(frames, (self.before, self.after))
+
+    def bounds(self) -> tuple[int, int, int, int]:
+        """In the tile: the free frames' begin, the mel's begin and end, theirs."""
+        end = self.before + self.last - self.first
+        free = FREE if self.before else 0
+        return self.before - free, self.before, end, end + (FREE if self.after else 0)
+
+    def cut(self, wave: Tensor, hop_length: int) -> Tensor:
+        """The tile's own samples of a wave over all of it."""
+        whole = self.stop == self.frames
+        length = max(self.stop - self.start - whole, int(whole and self.start == 0))
+        begin = (self.before + self.start - self.first) * hop_length
+        return wave[begin : begin + length * hop_length]
+
+
+def _uphill(magnitudes: Tensor) -> Tensor:
+    """Bin of the peak that lies uphill from every bin of a frame, (bins, F)."""
+    lower = nn.functional.pad(magnitudes[:-1], (0, 0, 1, 0), value=-1.0)
+    upper = nn.functional.pad(magnitudes[1:], (0, 0, 0, 1), value=-1.0)
+    up = (upper > magnitudes) & (upper >= lower)
+    down = (lower > magnitudes) & (lower > upper)
+    index = torch.arange(len(magnitudes), device=magnitudes.device)[:, None]
+    peak = index + up.long() - down.long()
+    for _ in range(math.ceil(math.log2(len(magnitudes)))):
+        peak = peak.gather(0, peak)
+    return peak
+
+
+def _stack(items: Sequence[Tensor]) -> Tensor:
+    """Stack (C, T_i) with nothing behind the shorter ones, (B, C, T)."""
+    longest = max(item.shape[-1] for item in items)
+    return torch.stack(
+        [nn.functional.pad(item, (0, longest - item.shape[-1])) for item in items]
+    )
