@@ -65,7 +65,7 @@ def get_parser() -> argparse.ArgumentParser:
         help="features, for the recordings through the vocoder; none: that of the "
         "first --model",
     )
-    what.add_argument("--vocoder_file", help="none: Griffin-Lim")
+    what.add_argument("--vocoder_file", help="none: the built-in vocoder")
     what.add_argument("--vocoder_config", type=Path)
     how = parser.add_argument_group("how")
     how.add_argument(

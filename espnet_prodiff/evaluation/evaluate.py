@@ -78,7 +78,7 @@ def evaluate(
         systems: Decoded directories.
         models: The first is the reference of the distance.
         train_config: Training config of the features, where there is no model.
-        vocoder_file: Default: Griffin-Lim.
+        vocoder_file: Default: the built-in vocoder.
         vocoder_config: Of the vocoder.
         num_seeds: Samples of each model.
         variance: "predicted" or "true" pitch and energy of the models' mels.

@@ -1,7 +1,7 @@
 """Vocoders: mel -> wave objects behind ``--vocoder_file``.
 
 A vocoder is a callable from denormalised log-mels ``(T_feats, n_mels)`` to a float32
-wave ``(T_wav,)``, with the sampling rate in ``fs``. Three kinds exist: Griffin-Lim (no
+wave ``(T_wav,)``, with the sampling rate in ``fs``. Three kinds exist: the built-in (no
 file), a DiffWave of ours (``.pth`` or packed), and checkpoints of the ParallelWaveGAN
 family (``.pkl``), which run in the generators that ESPnet carries, without the
 parallel_wavegan package.
@@ -21,13 +21,13 @@ from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from espnet_prodiff.errors import VocoderError
 from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.inference.archive import SUFFIXES
-from espnet_prodiff.inference.griffin_lim import GriffinLim
+from espnet_prodiff.inference.builtin_vocoder import ROUNDS, BuiltinVocoder
 from espnet_prodiff.inference.mel_contract import MelContract
 from espnet_prodiff.inference.parallel_wavegan import load_parallel_wavegan
 from espnet_prodiff.inference.wave_generator import WaveGenerator
 
 KINDS = (
-    "none (Griffin-Lim), the .pth of a DiffWave (tts: diffwave) or its packed model, a "
+    "none (the built-in), the .pth of a DiffWave (tts: diffwave) or its packed model, a "
     ".pkl checkpoint of the ParallelWaveGAN family with its "
     "config.yml (HiFi-GAN, MelGAN, multi-band MelGAN, StyleMelGAN, Parallel WaveGAN)"
 )
@@ -56,14 +56,14 @@ def build_vocoder(
     """Build the vocoder for an acoustic model.
 
     Args:
-        vocoder_config: A yaml file. For Griffin-Lim it may hold
-            ``griffin_lim_iters``; for a ``.pkl`` it is ParallelWaveGAN's config.yml,
-            for a ``.pth`` the config.yaml of its training, by default the one beside
-            the checkpoint.
+        vocoder_config: A yaml file. For the built-in it may hold
+            ``griffin_lim_iters``, its rounds; for a ``.pkl`` it is ParallelWaveGAN's
+            config.yml, for a ``.pth`` the config.yaml of its training, by default the
+            one beside the checkpoint.
         vocoder_file: ``None`` or ``"none"``, a ``.pth`` or packed DiffWave, or a
             ``.pkl`` checkpoint.
         model: The ``ESPnetTTSModel`` whose mels will be spoken.
-        device: Where a neural vocoder runs.
+        device: Where it runs.
         normalized_feats: Whether it will get normalised mels.
 
     Returns:
@@ -87,7 +87,7 @@ def build_vocoder(
             "makes waves itself; leave it out"
         )
     if no_file:
-        return _build_griffin_lim(vocoder_config, model, device)
+        return _build_builtin(vocoder_config, model, device)
     if str(vocoder_file).lower().endswith((".pth", *SUFFIXES)):
         vocoder = _load_diffwave(vocoder_file, vocoder_config, normalized_feats)
         contract = vocoder.contract
@@ -124,7 +124,7 @@ def _load_diffwave(
     return vocoder
 
 
-def _build_griffin_lim(
+def _build_builtin(
     vocoder_config: str | Path | None, model: ESPnetTTSModel, device: str
 ) -> Vocoder | None:
     conf = {}
@@ -132,5 +132,6 @@ def _build_griffin_lim(
         conf = read_yaml(vocoder_config, "vocoder config")
     if not isinstance(model.feats_extract, LogMelFbank):
         return TTSTask.build_vocoder_from_file(vocoder_config, None, model, device)
-    iterations = conf.get("griffin_lim_iters", GriffinLim.iterations)
-    return GriffinLim(MelContract.of_feats_extract(model.feats_extract), iterations)
+    rounds = conf.get("griffin_lim_iters", ROUNDS)
+    contract = MelContract.of_feats_extract(model.feats_extract)
+    return BuiltinVocoder(contract, rounds, device)

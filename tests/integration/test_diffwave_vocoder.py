@@ -155,8 +155,8 @@ def test_bad_vocoder_options(options, message, text2speech):
         text2speech("hi", **options)
 
 
-def test_griffin_lim_has_no_steps(acoustic_file):
-    with pytest.raises(InputError, match="is for a DiffWave vocoder.*GriffinLim"):
+def test_the_builtin_vocoder_has_no_steps(acoustic_file):
+    with pytest.raises(InputError, match="is for a DiffWave vocoder.*BuiltinVocoder"):
         Text2Speech(model_file=acoustic_file, vocoder_num_steps=2)
 
 

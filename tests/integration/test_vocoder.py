@@ -230,7 +230,7 @@ def voice(seconds=0.5, fs=22050):
 
 @pytest.mark.parametrize("log_base", [10.0, None, 2.0])
 @pytest.mark.parametrize("htk", [False, True])
-def test_griffin_lim_gives_back_the_mels(log_base, htk):
+def test_the_builtin_gives_back_the_mels(log_base, htk):
     extract = LogMelFbank(fs=22050, log_base=log_base, htk=htk)
     mels = extract(voice()[None])[0][0]
     vocoder = build_vocoder(None, None, acoustic(extract))
@@ -239,23 +239,23 @@ def test_griffin_lim_gives_back_the_mels(log_base, htk):
     again = extract(wave[None])[0][0]
     natural = np.log(log_base or np.e)
     loud = mels * natural > np.log(1e-2)
-    assert ((again - mels).abs() * natural)[loud].mean() < 0.3
+    assert ((again - mels).abs() * natural)[loud].mean() < 0.1
     assert torch.equal(wave, vocoder(mels))
 
 
-def test_griffin_lim_options():
+def test_options_of_the_builtin():
     extract = LogMelFbank(fs=22050)
     mels = extract(voice()[None])[0][0]
-    assert build_vocoder(None, "none", acoustic(extract)).iterations == 32
+    assert build_vocoder(None, "none", acoustic(extract)).rounds == 8
     assert build_vocoder(None, None, acoustic())(mels[:1]).ndim == 1
     linear = LinearSpectrogram()
     assert build_vocoder(None, None, acoustic(linear)) is None
 
 
-def test_griffin_lim_iterations_from_a_config(tmp_path):
+def test_rounds_of_the_builtin_from_a_config(tmp_path):
     config = tmp_path / "gl.yaml"
     config.write_text("griffin_lim_iters: 3\n")
-    assert build_vocoder(config, None, acoustic()).iterations == 3
+    assert build_vocoder(config, None, acoustic()).rounds == 3
     config.write_text("griffin_lim_iters: 0\n")
     with pytest.raises(VocoderError, match="griffin_lim_iters is 0"):
         build_vocoder(config, None, acoustic())
