@@ -1,7 +1,7 @@
-"""The door for tts.sh: ``--python "python3 -m espnet_prodiff"``.
+"""``python3 -m espnet_prodiff -m espnet2.bin.<module>``, for tts.sh's ``--python``.
 
-tts.sh runs every ESPnet module as ``${python} -m espnet2.bin.<module> ...``. Through
-this door ours take the place of two of them; every other module runs as it is.
+tts.sh runs every ESPnet module as ``${python} -m espnet2.bin.<module> ...``. Training
+and inference run as the plugin's modules instead, all others unchanged.
 """
 
 import importlib

@@ -26,7 +26,9 @@ def test_files_exist():
     upstream = {"conf/tuning/train_prodiff.yaml"}  # in ESPnet's own recipes
     for name in names - upstream:
         assert Path(name).exists(), name
-    for name in re.findall(r"`((?:diffusion|prodiff|training|common)/\w+\.py)`", README):
+    for name in re.findall(
+        r"`((?:diffusion|prodiff|training|common)/\w+\.py)`", README
+    ):
         assert (Path("espnet_prodiff") / name).exists(), name
 
 

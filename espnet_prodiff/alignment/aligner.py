@@ -44,11 +44,11 @@ class Attention(AlignmentModule):
 class Aligner(nn.Module):
     """Aligns tokens with mel frames.
 
-    A sequence is [lead, token 1, ..., token N, eos]. `lead` is a symbol of the
-    aligner's own that takes the silence before the first token, so that no token's
-    embedding has to stand for silence as well as for its sound; its frames are
-    given to the first token. `eos` is the last token of the token list, appended as
-    FastSpeech2 appends it, and takes the silence at the end.
+    A sequence is [lead, token 1, ..., token N, eos]. `lead` is an additional symbol
+    for the silence before the first token, so that no token's embedding has to stand
+    for silence as well as for its sound; its frames are added to the first token.
+    `eos` is the last token of the token list, appended as in FastSpeech2, and takes the
+    silence at the end.
 
     Args:
         num_tokens: Size of the token list, eos being the last token.
@@ -62,7 +62,7 @@ class Aligner(nn.Module):
         self.num_mels = num_mels
         self.channels = channels
         self.embedding = nn.Embedding(num_tokens + 1, channels)
-        # Without cache_prior=False every (frames, tokens) pair met stays in memory.
+        # The cache would keep a prior for every pair of lengths in memory.
         self.attention = Attention(channels, num_mels, cache_prior=False)
         self.forward_sum = ForwardSumLoss()
         self.gaussians = TokenGaussians(num_tokens + 1, num_mels)
@@ -70,7 +70,7 @@ class Aligner(nn.Module):
         self.register_buffer("std", torch.ones(num_mels))
 
     def set_statistics(self, mean: Tensor, std: Tensor) -> None:
-        """Take the mean and the standard deviation of the mels, both (num_mels,)."""
+        """Set the mean and the standard deviation of the mels, both (num_mels,)."""
         self.mean.copy_(mean)
         self.std.copy_(std)
 
@@ -120,7 +120,7 @@ class Aligner(nn.Module):
 
     @torch.no_grad()
     def observe(self, tokens: Tensor, mel: Tensor) -> None:
-        """Show an utterance, aligned by the attention, to the refinement.
+        """Add an utterance, aligned by the attention, to the refinement's statistics.
 
         Args:
             tokens: Token ids without eos (N,).
@@ -149,9 +149,9 @@ class Aligner(nn.Module):
             raise UserError("no tokens")
         if len(mel) < len(tokens) + 1:
             raise UserError(f"{len(mel)} frames for {len(tokens)} tokens and eos")
-        if len(mel) == len(tokens) + 1:  # one way only, and no frame for lead
-            only = torch.eye(len(mel)).log()
-            return torch.ones(len(tokens) + 1, dtype=torch.long), only
+        if len(mel) == len(tokens) + 1:  # one path only, and no frame for lead
+            attention = torch.eye(len(mel)).log()
+            return torch.ones(len(tokens) + 1, dtype=torch.long), attention
         durations, scores = self._attend(tokens, mel)
         if self.gaussians.count.any():
             durations = self.gaussians.refine(
@@ -162,7 +162,7 @@ class Aligner(nn.Module):
         return durations[1:], torch.cat([first, scores[:, 2:]], dim=1)
 
     def _attend(self, tokens: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """Durations (N + 2,) by attention alone, and the log attention (L, N + 2)."""
+        """Return the attention's durations (N + 2,), and log attention (L, N + 2)."""
         scores, text_lengths, mel_lengths = self.log_attention([tokens], [mel])
         if not torch.isfinite(scores).all():
             raise UserError("the alignment scores are not finite")

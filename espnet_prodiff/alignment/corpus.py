@@ -1,4 +1,4 @@
-"""A data directory as tokens and mels; what cannot be aligned is set aside."""
+"""A data directory as tokens and mels; utterances that cannot be aligned apart."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ _CACHE_BYTES = 2**30
 class Corpus:
     """The utterances of one data directory.
 
-    Reading it checks every file once, so that bad input is met before any training.
+    Reading it checks every file once, so that bad input is refused before training.
 
     Args:
         path: Data directory with wav.scp and text.
@@ -30,7 +30,7 @@ class Corpus:
         utts: Utterances that can be aligned, in the order of wav.scp.
         tokens: Ids without eos (N,), by utterance.
         num_frames: Frames, by utterance.
-        unalignable: Why not, by utterance.
+        unalignable: Utterances that cannot be aligned, with the reason.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Corpus:
         return self._cache[utt]
 
     def _read(self, utt: str) -> Tensor:
-        """Samples (T_wav,) of an utterance."""
+        """Read the samples (T_wav,) of an utterance."""
         recording = read_recording(self._files[utt], utt, self._extractor.config.fs)
         return torch.from_numpy(recording.samples).float()
 

@@ -1,10 +1,10 @@
-"""Kaldi-style data directories: reading them, and taking utterances out."""
+"""Read Kaldi-style data directories, and take utterances out of them."""
 
 from pathlib import Path
 
 from espnet_prodiff.errors import DataError
 from espnet_prodiff.fileio.atomic import write_text
-from espnet_prodiff.fileio.tables import read_table
+from espnet_prodiff.fileio.tables import read_table, write_table
 
 
 def read_data_dir(path: Path) -> dict[str, tuple[str, str]]:
@@ -18,10 +18,10 @@ def read_data_dir(path: Path) -> dict[str, tuple[str, str]]:
     if not audio:
         raise DataError(f"{path}/wav.scp is empty: run stages 1 to 4 again")
     for table, file, other in ((text, "text", audio), (audio, "wav.scp", text)):
-        lacking = [utt for utt in other if utt not in table]
-        if lacking:
+        missing = [utt for utt in other if utt not in table]
+        if missing:
             raise DataError(
-                f"{path}/{file} lacks {len(lacking)} utterances, first {lacking[0]}: "
+                f"{path}/{file} lacks {len(missing)} utterances, first {missing[0]}: "
                 f"expected one line for each of the {len(other)} in "
                 f"{path}/{'wav.scp' if file == 'text' else 'text'}"
             )
@@ -31,8 +31,8 @@ def read_data_dir(path: Path) -> dict[str, tuple[str, str]]:
 def remove_utterances(path: Path, utts: set[str]) -> None:
     """Take utterances out of every file of a data directory.
 
-    The files as they were stay in `<path>/.backup`. A kill in between leaves every
-    file complete; the next call finishes the work.
+    The old files stay in `<path>/.backup`. A kill in between leaves every file
+    complete; the next call finishes the work.
     """
     for file in sorted(path.iterdir()):
         if file.name.startswith(".") or not file.is_file() or file.name == "spk2utt":
@@ -43,21 +43,20 @@ def remove_utterances(path: Path, utts: set[str]) -> None:
             continue
         new = [line for line in old if line.partition(" ")[0].strip() not in utts]
         if len(new) < len(old):
-            _replace(file, "".join(new))
-    speakers = path / "spk2utt"
-    if speakers.is_file():
-        kept = []
-        for line in speakers.read_text(encoding="utf-8").splitlines():
-            speaker, *members = line.split()
-            members = [utt for utt in members if utt not in utts]
-            if members:
-                kept.append(f"{speaker} {' '.join(members)}\n")
-        text = "".join(kept)
-        if text != speakers.read_text(encoding="utf-8"):
-            _replace(speakers, text)
+            _back_up(file)
+            write_text(file, "".join(new))
+    if (path / "spk2utt").is_file():
+        old = read_table(path / "spk2utt")
+        new = {
+            speaker: " ".join(utt for utt in line.split() if utt not in utts)
+            for speaker, line in old.items()
+        }
+        if new != old:
+            _back_up(path / "spk2utt")
+            write_table(path / "spk2utt", {s: line for s, line in new.items() if line})
 
 
-def _replace(file: Path, text: str) -> None:
+def _back_up(file: Path) -> None:
     backup = file.parent / ".backup" / file.name
     backup.parent.mkdir(exist_ok=True)
     number = 0
@@ -65,4 +64,3 @@ def _replace(file: Path, text: str) -> None:
         number += 1
         backup = backup.with_name(f"{file.name}.{number}")
     write_text(backup, file.read_text(encoding="utf-8"))
-    write_text(file, text)

@@ -1,4 +1,4 @@
-"""Audio to the log-mel frames that the aligner sees."""
+"""Audio to the log-mel frames of the aligner."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import torch
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from torch import Tensor
 
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.errors import UserError, check_positive
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,9 @@ class MelConfig:
         fmin: Lowest frequency in Hz, None for 0.
         fmax: Highest frequency in Hz, None for fs / 2.
         n_mels: Mel bands.
+
+    Raises:
+        UserError: A value is not a whole number above 0.
     """
 
     fs: int = 22050
@@ -31,8 +34,13 @@ class MelConfig:
     fmax: int | None = 7600
     n_mels: int = 80
 
+    def __post_init__(self) -> None:
+        for name in ("fs", "n_fft", "n_shift", "win_length", "fmax", "n_mels"):
+            if getattr(self, name) is not None:
+                check_positive(name, getattr(self, name))
+
     def num_frames(self, num_samples: int) -> int:
-        """Frames of the model, which the durations have to sum to."""
+        """Return the model's frames, to which the durations have to sum."""
         return num_samples // self.n_shift + 1
 
 
@@ -58,10 +66,10 @@ class MelExtractor:
 
     @torch.no_grad()
     def __call__(self, wav: Tensor) -> Tensor:
-        """Return log10 mels (n_samples // n_shift + 1, n_mels) of a wave (n_samples,).
+        """Return log10 mels (T_wav // n_shift + 1, n_mels) of audio (T_wav,).
 
         Raises:
-            UserError: The wave is not finite, or shorter than the padding of its FFT.
+            UserError: The audio is not finite, or shorter than the padding of its FFT.
         """
         if len(wav) <= self.config.n_fft // 2:
             raise UserError(

@@ -17,28 +17,28 @@ from espnet_prodiff.alignment.data_dir import (
     remove_utterances,
 )
 from espnet_prodiff.alignment.features import MelConfig, MelExtractor
-from espnet_prodiff.alignment.pictures import plot_alignment, plot_losses
+from espnet_prodiff.alignment.plots import plot_alignment, plot_losses
 from espnet_prodiff.alignment.tokens import Tokenizer
 from espnet_prodiff.alignment.training import default_updates, train
-from espnet_prodiff.errors import DataError
+from espnet_prodiff.errors import DataError, check_positive
 from espnet_prodiff.fileio.atomic import atomic_path, write_text
 from espnet_prodiff.fileio.checkpoint import file_sha256, load_weights
-from espnet_prodiff.fileio.tables import read_table
+from espnet_prodiff.fileio.tables import read_table, write_table
 
 MODEL_FILE = "aligner.pth"
-_NUM_PICTURES = 3
+_NUM_PLOTS = 3
 # Changes when durations of the same input would come out differently.
 _VERSION = 1
 
 
 @dataclass(frozen=True)
 class AlignmentOptions:
-    """What to align and how.
+    """Corpora to align, and the options of the aligner.
 
     Attributes:
         train_dir: Data directory to train on; aligned as well.
         data_dirs: Other data directories to align.
-        output_dir: Where <set name>/durations, the model and the pictures go.
+        output_dir: Directory for <set name>/durations, the model and the plots.
         token_list: ESPnet's tokens.txt.
         token_type: "phn", "char", "bpe" or "word".
         cleaner: Text cleaner of ESPnet, or None.
@@ -50,6 +50,9 @@ class AlignmentOptions:
         lr: Peak learning rate.
         seed: Of training.
         ngpu: 0 or 1.
+
+    Raises:
+        UserError: A number is not positive.
     """
 
     train_dir: Path
@@ -67,15 +70,20 @@ class AlignmentOptions:
     seed: int = 0
     ngpu: int = 0
 
+    def __post_init__(self) -> None:
+        check_positive("batch_size", self.batch_size)
+        if self.num_updates is not None:
+            check_positive("num_updates", self.num_updates)
 
-def run(options: AlignmentOptions) -> None:
+
+def align_corpora(options: AlignmentOptions) -> None:
     """Train the aligner and write the durations of every data directory.
 
-    What is complete is not made again: the model, if it was trained with these options
-    on this data, and each set, if that model aligned it as it is now.
+    The model is kept if it was trained with these options on this data, and the
+    durations if that model aligned all sets as they are now.
 
     Raises:
-        DataError: Bad input; nothing was written for the set concerned.
+        UserError: Bad input; nothing was written for the set concerned.
     """
     dirs = (options.train_dir, *options.data_dirs)
     names = [path.name for path in dirs]
@@ -100,7 +108,7 @@ def run(options: AlignmentOptions) -> None:
         options.bpemodel,
     )
     extractor = MelExtractor(options.mel)
-    # All of them before training: bad input is met at once.
+    # All of them before training, so that bad input is refused at once.
     corpora = [Corpus(path, tokenizer, extractor) for path in dirs]
     if aligner is None:
         num_updates = options.num_updates or default_updates(
@@ -115,9 +123,9 @@ def run(options: AlignmentOptions) -> None:
             seed=options.seed,
             device=device,
         )
-        # What cannot be aligned goes first, so that the model is of the data that a
-        # second call will find.
-        _set_aside(corpora[0], options.output_dir)
+        # Utterances that cannot be aligned go first, so that the fingerprint is of the
+        # data that a second call reads.
+        _remove_unalignable(corpora[0], options.output_dir)
         trained = _digest(settings, _fingerprint(options.train_dir))
         save_aligner(aligner, model_file, trained)
         plot_losses(history, options.output_dir / "images" / "loss.png")
@@ -127,7 +135,7 @@ def run(options: AlignmentOptions) -> None:
 
 
 def _align_set(aligner: Aligner, corpus: Corpus, output_dir: Path, model: str) -> None:
-    lines = []
+    lines = {}
     bar = tqdm(corpus.utts, desc=f"aligning {corpus.name}", unit="utt", mininterval=1.0)
     for utt in bar:
         mel = corpus.mel(utt)
@@ -136,36 +144,34 @@ def _align_set(aligner: Aligner, corpus: Corpus, output_dir: Path, model: str) -
         except ValueError as error:
             corpus.unalignable[utt] = str(error)
             continue
-        if len(lines) < _NUM_PICTURES:
-            picture = output_dir / "images" / f"{corpus.name}_{utt}.png"
-            plot_alignment(utt, attention, mel, durations, picture)
-        lines.append(f"{utt} {' '.join(map(str, durations.tolist()))}\n")
+        if len(lines) < _NUM_PLOTS:
+            file = output_dir / "images" / f"{corpus.name}_{utt}.png"
+            plot_alignment(utt, attention, mel, durations, file)
+        lines[utt] = " ".join(map(str, durations.tolist()))
     if not lines:
         raise DataError(
             f"{corpus.path}: not one utterance could be aligned; first: "
             f"{next(iter(corpus.unalignable.items()), None)}"
         )
-    _set_aside(corpus, output_dir)
+    _remove_unalignable(corpus, output_dir)
     folder = output_dir / corpus.name
-    write_text(folder / "durations", "".join(lines))
+    write_table(folder / "durations", lines)
     done = {"model": model, "data": _fingerprint(corpus.path)}
     write_text(folder / ".done.json", json.dumps(done) + "\n")
 
 
-def _set_aside(corpus: Corpus, output_dir: Path) -> None:
-    """Name what cannot be aligned, list it, and take it out of the data directory."""
+def _remove_unalignable(corpus: Corpus, output_dir: Path) -> None:
+    """List what cannot be aligned, warn, and take it out of the data directory."""
     if not corpus.unalignable:
         return
     listing = output_dir / corpus.name / "unaligned"
-    known = read_table(listing) if listing.is_file() else {}
-    known |= corpus.unalignable
-    write_text(listing, "".join(f"{u} {why}\n" for u, why in known.items()))
+    reasons = read_table(listing) if listing.is_file() else {}
+    write_table(listing, reasons | corpus.unalignable)
     remove_utterances(corpus.path, set(corpus.unalignable))
     for utt, why in corpus.unalignable.items():
         logging.warning("%s: utterance %s cannot be aligned: %s", corpus.path, utt, why)
     logging.warning(
-        "%s: %d of %d utterances were left out (list: %s; the files as they were: "
-        "%s/.backup)",
+        "%s: %d of %d utterances were left out (list: %s; the old files: %s/.backup)",
         corpus.path,
         len(corpus.unalignable),
         len(corpus.utts) + len(corpus.unalignable),
@@ -176,7 +182,7 @@ def _set_aside(corpus: Corpus, output_dir: Path) -> None:
 
 
 def save_aligner(aligner: Aligner, path: Path, trained: str) -> None:
-    """Save a model; `trained` says with what options and data it was trained."""
+    """Save a model; `trained` is a digest of its training's options and data."""
     saved = {
         "trained": trained,
         "num_tokens": aligner.num_tokens,
@@ -189,7 +195,7 @@ def save_aligner(aligner: Aligner, path: Path, trained: str) -> None:
 
 
 def load_aligner(path: Path, trained: str) -> Aligner | None:
-    """Load a model of ours; None if there is none, or one of other options or data."""
+    """Load a model; None if there is none, or one of other options or data."""
     if not path.is_file():
         return None
     try:
@@ -207,7 +213,7 @@ def load_aligner(path: Path, trained: str) -> Aligner | None:
 
 
 def _settings(options: AlignmentOptions) -> str:
-    """Everything that the durations depend on, besides the data."""
+    """Return everything that the durations depend on, besides the data."""
     files = [options.token_list, options.bpemodel]
     content = [file_sha256(file)[:16] for file in files if file and file.is_file()]
     training = (options.num_updates, options.batch_size, options.lr, options.seed)
@@ -216,7 +222,7 @@ def _settings(options: AlignmentOptions) -> str:
 
 
 def _fingerprint(path: Path) -> str:
-    """Tell one state of a data directory from another, without reading the audio."""
+    """Return a digest of a data directory's tables and its audio files' sizes."""
     entries = []
     for utt, (file, text) in read_data_dir(path).items():
         size = os.path.getsize(file) if os.path.isfile(file) else -1

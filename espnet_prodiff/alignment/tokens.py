@@ -1,11 +1,11 @@
-"""Text to token ids, exactly as ESPnet's training will do it."""
+"""Text to token ids, as in ESPnet's training."""
 
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from espnet_prodiff.errors import DataError
+from espnet_prodiff.errors import DataError, check_choice
 
 TOKEN_TYPES = ("phn", "char", "bpe", "word")
 
@@ -21,7 +21,7 @@ class Tokenizer:
         bpemodel: sentencepiece model (for "bpe").
 
     Raises:
-        DataError: A file is missing, the list has no eos, or ESPnet refuses the
+        UserError: A file is missing, the list has no eos, or ESPnet refuses the
             combination.
     """
 
@@ -42,10 +42,7 @@ class Tokenizer:
                 f"token list {self.path} does not exist: run stage 5 of the recipe, "
                 "or pass its tokens.txt as --token_list"
             )
-        if token_type not in TOKEN_TYPES:
-            raise DataError(
-                f"token type {token_type!r}: expected {', '.join(TOKEN_TYPES)}"
-            )
+        check_choice("token_type", token_type, TOKEN_TYPES)
         if token_type == "bpe" and (bpemodel is None or not Path(bpemodel).is_file()):
             raise DataError(
                 f"token type bpe needs a sentencepiece model, found {bpemodel}: pass "

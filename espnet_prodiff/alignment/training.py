@@ -10,13 +10,13 @@ from espnet_prodiff.alignment.aligner import Aligner
 from espnet_prodiff.alignment.corpus import Corpus
 from espnet_prodiff.errors import DataError
 
-# Alignments get slowly worse when trained far beyond the point where they are found,
-# so the budget is short and the learning rate decays to zero within it.
+# Alignments get slowly worse when training goes on long after they have converged, so
+# the budget is short and the learning rate decays to zero within it.
 MIN_UPDATES, MAX_UPDATES, EPOCHS = 300, 2000, 4
 # The best path means nothing before the forward-sum loss has found the diagonal.
 _BINARISATION_FROM = 0.5
 _WARM_UP = 10
-# Utterances that show the refinement what tokens look like.
+# Utterances for the refinement's statistics.
 _MAX_OBSERVED = 3000
 
 History = list[tuple[float, float]]
@@ -73,7 +73,7 @@ def train(
     batches: list[list[str]] = []
     with tqdm(total=num_updates, desc="training the aligner", mininterval=1.0) as bar:
         for update in range(1, num_updates + 1):
-            batches = batches or draw_batches(corpus, utts, batch_size, rng)
+            batches = batches or make_batches(corpus, utts, batch_size, rng)
             batch = batches.pop()
             forward_sum, binarisation = aligner(
                 [corpus.tokens[u] for u in batch], [corpus.mel(u) for u in batch]
@@ -115,10 +115,10 @@ def statistics(corpus: Corpus, utts: list[str]) -> tuple[torch.Tensor, torch.Ten
     return mean.float(), std.float()
 
 
-def draw_batches(
+def make_batches(
     corpus: Corpus, utts: list[str], batch_size: int, rng: random.Random
 ) -> list[list[str]]:
-    """Make one epoch of batches of similar lengths, in random order."""
+    """Return one epoch of batches of similar lengths, in random order."""
     by_length = sorted(
         utts, key=lambda u: corpus.num_frames[u] * (1 + 0.1 * rng.random())
     )

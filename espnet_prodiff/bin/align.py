@@ -1,4 +1,4 @@
-"""Learn durations and write them as ESPnet's `durations` files.
+r"""Learn durations and write them as ESPnet's `durations` files.
 
 python3 -m espnet_prodiff.bin.align --train_dir dump/raw/tr_no_dev \
     --data_dirs dump/raw/dev dump/raw/eval1 --token_list TOKENS --token_type phn \
@@ -11,6 +11,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from espnet_prodiff.errors import one_message
@@ -40,19 +41,19 @@ def get_parser() -> argparse.ArgumentParser:
     text.add_argument("--bpemodel", type=_optional(Path))
     mel = parser.add_argument_group("mel, as in training")
     mel.add_argument("--fs", type=_sampling_rate, default=22050)
-    mel.add_argument("--n_fft", type=_positive, default=1024)
-    mel.add_argument("--n_shift", type=_positive, default=256)
-    mel.add_argument("--win_length", type=_optional(_positive))
+    mel.add_argument("--n_fft", type=int, default=1024)
+    mel.add_argument("--n_shift", type=int, default=256)
+    mel.add_argument("--win_length", type=_optional(int))
     mel.add_argument("--fmin", type=_optional(int), default=80)
-    mel.add_argument("--fmax", type=_optional(_positive), default=7600)
-    mel.add_argument("--n_mels", type=_positive, default=80)
+    mel.add_argument("--fmax", type=_optional(int), default=7600)
+    mel.add_argument("--n_mels", type=int, default=80)
     training = parser.add_argument_group("training")
     training.add_argument(
         "--num_updates",
-        type=_optional(_positive),
+        type=_optional(int),
         help="none: 4 epochs, at least 300 and at most 2000",
     )
-    training.add_argument("--batch_size", type=_positive, default=8)
+    training.add_argument("--batch_size", type=int, default=8)
     training.add_argument("--lr", type=float, default=2e-3)
     training.add_argument("--seed", type=int, default=0)
     training.add_argument("--ngpu", type=int, choices=(0, 1), default=0)
@@ -60,21 +61,23 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, align, exit with one message if the input is bad."""
+    """Learn durations and write them."""
     args = vars(get_parser().parse_args(argv))
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
     )
-    # Here, since ESPnet takes seconds.
+    # Here, since importing ESPnet takes seconds.
     from espnet_prodiff.alignment.features import MelConfig
-    from espnet_prodiff.alignment.stage import AlignmentOptions, run
+    from espnet_prodiff.alignment.stage import AlignmentOptions, align_corpora
     from espnet_prodiff.common.memory import keep_freed_memory
 
     keep_freed_memory()
-    mel = MelConfig(**{key: args.pop(key) for key in MelConfig.__dataclass_fields__})
-    args["data_dirs"] = tuple(args["data_dirs"])
+    mel = {field.name: args.pop(field.name) for field in fields(MelConfig)}
+    data_dirs = tuple(args.pop("data_dirs"))
     with one_message("align"):
-        run(AlignmentOptions(mel=mel, **args))
+        align_corpora(
+            AlignmentOptions(mel=MelConfig(**mel), data_dirs=data_dirs, **args)
+        )
 
 
 def _optional(parse: Callable) -> Callable:
@@ -83,12 +86,6 @@ def _optional(parse: Callable) -> Callable:
 
     parse_or_none.__name__ = parse.__name__
     return parse_or_none
-
-
-def _positive(value: str) -> int:
-    if int(value) < 1:
-        raise argparse.ArgumentTypeError(f"{value}: a number above 0 expected")
-    return int(value)
 
 
 def _sampling_rate(value: str) -> int:

@@ -15,11 +15,11 @@ import yaml
 from espnet_prodiff.diffusion.distillation import DISTILL_FROM
 from espnet_prodiff.errors import one_message
 from espnet_prodiff.recipe.distillation import BEST, Plan, run_plan
-from espnet_prodiff.recipe.distillation_report import write_report
+from espnet_prodiff.recipe.distillation_report import report_phases
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """Options of the chain; unknown ones are passed on to every training."""
+    """Return the command line; unknown options are passed on to every training."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -34,20 +34,20 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--teacher_num_steps",
         type=int,
-        help="Steps that the teacher is sampled with; default: what --config says, or "
-        "its own",
+        help="Steps that the teacher is sampled with; default: those of --config, or "
+        "its default",
     )
     parser.add_argument(
         "--distill_from",
         choices=DISTILL_FROM,
         help="Teacher of each student: the latest before it (previous) or that of "
-        "--teacher_model_file (first); default: what --config says, or previous",
+        "--teacher_model_file (first); default: that of --config, or previous",
     )
     parser.add_argument(
         "--config",
         required=True,
         type=Path,
-        help="Training config of a phase; it wins over the teacher's own",
+        help="Training config of a phase; it wins over the teacher's",
     )
     parser.add_argument(
         "--student",
@@ -68,8 +68,8 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def _option(text: str) -> tuple[str, Any]:
-    key, found, value = text.partition("=")
-    if not (key and found):
+    key, equals, value = text.partition("=")
+    if not (key and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
     return key, yaml.safe_load(value)
 
@@ -77,23 +77,19 @@ def _option(text: str) -> tuple[str, Any]:
 def main(cmd: Sequence[str] | None = None) -> None:
     """Train or resume every phase; write a table and a figure over all of them."""
     args, train_args = get_parser().parse_known_args(cmd)
-    students = run_plan(
-        Plan(
-            args.teacher_model_file,
-            args.config,
-            args.num_steps,
-            args.teacher_num_steps,
-            args.output_prefix,
-            args.model_file,
-            args.ngpu,
-            args.distill_from,
-            dict(args.student),
-            train_args,
-        )
+    plan = Plan(
+        teacher_model_file=args.teacher_model_file,
+        config=args.config,
+        num_steps=args.num_steps,
+        teacher_num_steps=args.teacher_num_steps,
+        prefix=args.output_prefix,
+        model_file=args.model_file,
+        ngpu=args.ngpu,
+        distill_from=args.distill_from,
+        student=dict(args.student),
+        train_args=train_args,
     )
-    table, figure = write_report(students)
-    print(table.read_text(encoding="utf-8"))
-    print("\n".join(f"wrote {file}" for file in (*students, table, figure)))
+    report_phases(run_plan(plan))
 
 
 if __name__ == "__main__":

@@ -8,19 +8,19 @@ from espnet_prodiff.training.task import DiffusionTTSTask
 
 
 def get_parser() -> argparse.ArgumentParser:
-    """ESPnet's parser with our options."""
+    """Return ESPnet's parser with the plugin's options."""
     return DiffusionTTSTask.get_parser()
 
 
 def main(cmd: Sequence[str] | None = None) -> None:
     """Train a model or collect statistics, as ``espnet2.bin.tts_train`` does."""
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--config")
-    found, rest = finder.parse_known_args(cmd)
-    with resolved_config(found.config) as config:
+    config_parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    config_parser.add_argument("--config")
+    config_args, rest = config_parser.parse_known_args(cmd)
+    with resolved_config(config_args.config) as config:
         options = [] if config is None else ["--config", config]
         args = get_parser().parse_args([*options, *rest])
-    args.config = found.config
+    args.config = config_args.config
     DiffusionTTSTask.main(args=args)
 
 

@@ -1,1 +1,1 @@
-"""Files: tables, audio, yaml, checkpoints, and one atomic write."""
+"""Files: tables, audio, yaml, checkpoints, figures, and atomic writes."""

@@ -1,4 +1,4 @@
-"""One way to write a file: whole or not at all, whenever the process is killed."""
+"""Write a file whole or not at all, even if the process is killed."""
 
 import os
 import socket
@@ -11,9 +11,10 @@ from pathlib import Path
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path that becomes ``path`` at the end of the block.
 
-    It lies in the same directory and has no suffix that a writer could go by. After an
-    error it is removed, and ``path`` is as it was. What killed processes of this
-    machine left beside ``path`` is removed first.
+    It lies in the same directory and ends in ``.tmp``, so a writer that chooses the
+    format by the suffix needs the format as an argument. After an error it is removed
+    and ``path`` is unchanged. Temporary files of killed processes of this machine are
+    removed first.
 
     Args:
         path: The file to write; its directory is made if need be.

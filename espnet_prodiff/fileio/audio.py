@@ -39,8 +39,8 @@ def read_recording(
             flac.ark.
         utt: The utterance, for the error message.
         fs: The expected sampling rate in Hz; None accepts any.
-        commands: Whether ``source`` may be a command that ends in ``|``, whose output
-            is the sound file. It is run.
+        commands: Allow commands: a ``source`` that ends in ``|`` is run, and its
+            output is the sound file.
 
     Raises:
         DataError: It is missing, unreadable, not mono or of another sampling rate.

@@ -25,9 +25,9 @@ from espnet_prodiff.fileio.atomic import atomic_path
 PathLike = str | os.PathLike
 
 
-# What ESPnet's and ParallelWaveGAN's checkpoints hold besides tensors and plain
-# Python values: reporter times and numpy scalars. Each builds a value, none runs code.
-# The second name is what numpy 1 wrote.
+# Types in ESPnet's and ParallelWaveGAN's checkpoints besides tensors and plain Python
+# values: reporter times and numpy scalars. Each builds a value, none runs code. The
+# second name of a scalar is that of numpy 1.
 _scalar = np._core.multiarray.scalar
 SAFE_GLOBALS: list[Any] = [
     datetime.timedelta,
@@ -82,10 +82,10 @@ def _load(path: Path, torch_load: Callable[..., Any]) -> dict[str, Any]:
 def _explain(path: Path, error: Exception) -> str:
     size = path.stat().st_size
     text = str(error)
-    wanted = re.search(r"(?i)unsupported (?:class|global:?(?: GLOBAL)?) (\S+)", text)
-    foreign = "unrecognized function" in text or "Unsupported operand" in text
-    if wanted or foreign and _starts_as_pickle(path):
-        name = f" ({wanted.group(1)})" if wanted else ""
+    named = re.search(r"(?i)unsupported (?:class|global:?(?: GLOBAL)?) (\S+)", text)
+    unnamed = "unrecognized function" in text or "Unsupported operand" in text
+    if named or unnamed and _starts_as_pickle(path):
+        name = f" ({named.group(1)})" if named else ""
         return (
             f"checkpoint {path} was refused: it holds Python objects besides "
             f"weights{name}, and loading them could run code. If you trust its source, "
@@ -160,8 +160,8 @@ def fit_weights(model: torch.nn.Module, states: dict[str, Any], path: PathLike) 
         )
     problems = []
     try:
-        found = model.load_state_dict(states, strict=False)
-    except ValueError as error:  # the model knows what it was given
+        keys = model.load_state_dict(states, strict=False)
+    except ValueError as error:  # the model refuses weights of another kind
         raise CheckpointError(f"checkpoint {path}: {error}") from error
     except RuntimeError as error:
         sizes = re.findall(
@@ -170,10 +170,10 @@ def fit_weights(model: torch.nn.Module, states: dict[str, Any], path: PathLike) 
         problems = [f"{k} is {a} in the file, {b} in the model" for k, a, b in sizes]
         problems = [_some(problems)] if problems else [str(error)]
     else:
-        if found.missing_keys:
-            problems.append(f"missing in the file: {_some(found.missing_keys)}")
-        if found.unexpected_keys:
-            problems.append(f"unknown to the model: {_some(found.unexpected_keys)}")
+        if keys.missing_keys:
+            problems.append(f"missing in the file: {_some(keys.missing_keys)}")
+        if keys.unexpected_keys:
+            problems.append(f"unknown to the model: {_some(keys.unexpected_keys)}")
     if problems:
         raise CheckpointError(
             f"checkpoint {path} does not fit the model that its config describes; "

@@ -11,17 +11,24 @@ import yaml
 from espnet_prodiff.errors import ConfigError
 from espnet_prodiff.fileio.yaml_files import read_yaml
 
+# Options of ours that were called otherwise.
+OLD_NAMES = {"start_model_file": "init_from"}
+
 
 def read_config(path: str | Path) -> dict[str, Any]:
-    """Read a training config with everything that it takes over from its base.
+    """Read a training config, merged with its base.
 
     ``base: other.yaml`` names a config relative to the file itself. Mappings such as
-    tts_conf are merged key by key, unless what they configure is another than in the
-    base (another ``scheduler``, say); every other value replaces that of the base.
+    tts_conf are merged key by key, except options of another class than in the base
+    (``scheduler_conf`` with another ``scheduler``, say); every other value replaces
+    that of the base.
+
+    Args:
+        path: The config.
 
     Raises:
-        FileNotFoundError: If the file or a base does not exist.
-        ConfigError: If a file is not a YAML mapping or the bases form a circle.
+        FileNotFoundError: The file or a base does not exist.
+        ConfigError: A file is not a yaml mapping, or the bases form a circle.
     """
     chain: list[Path] = []
     configs = []
@@ -37,11 +44,16 @@ def read_config(path: str | Path) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for config in reversed(configs):
         merged = merge_configs(merged, config)
-    return merged
+    return {OLD_NAMES.get(name, name): value for name, value in merged.items()}
 
 
 def merge_configs(base: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """``base`` with the differences that ``config`` states, see ``read_config``."""
+    """Return ``base`` with the differences in ``config``, see ``read_config``.
+
+    Args:
+        base: A training config.
+        config: Options that replace those of ``base`` or, in mappings, are merged.
+    """
     merged = dict(base)
     for key, value in config.items():
         owner = key.removesuffix("_conf")
@@ -54,7 +66,17 @@ def merge_configs(base: dict[str, Any], config: dict[str, Any]) -> dict[str, Any
 
 @contextlib.contextmanager
 def resolved_config(path: str | None) -> Iterator[str | None]:
-    """A file without ``base`` that says the same as ``path``, for ESPnet's parser."""
+    """Yield a file for ESPnet's parser: the config ``path`` with its base merged in.
+
+    The plugin's ``student`` becomes part of ``tts_conf``; ``distill_from`` is dropped.
+
+    Args:
+        path: A training config, or None, which is yielded as it is.
+
+    Raises:
+        FileNotFoundError: The file or a base does not exist.
+        ConfigError: See `read_config`, or it has ``phases``.
+    """
     if path is None:
         yield None
         return
@@ -64,8 +86,8 @@ def resolved_config(path: str | None) -> Iterator[str | None]:
             f"{path} has phases, which only espnet_prodiff.bin.distill runs; each of "
             "them can be run alone with the phase.yaml in its experiment directory"
         )
-    config.pop("distill_from", None)  # of bin.distill; here the teacher is given
-    # What bin.distill tells from the teacher's options is here one with the others.
+    config.pop("distill_from", None)  # of bin.distill; here --teacher_model_file says
+    # bin.distill keeps the student's options apart from those of the teacher.
     student = config.pop("student", None) or {}
     if student:
         config["tts_conf"] = (config.get("tts_conf") or {}) | student

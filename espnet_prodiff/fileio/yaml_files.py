@@ -16,7 +16,7 @@ def read_yaml(path: str | Path, what: str) -> dict[str, Any]:
 
     Args:
         path: The file.
-        what: What it is, for the message.
+        what: Kind of the file, for the message: "training config" for example.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -37,5 +37,5 @@ def read_yaml(path: str | Path, what: str) -> dict[str, Any]:
 
 
 def write_yaml(path: str | Path, config: dict[str, Any]) -> None:
-    """Write a yaml mapping so that ``path`` is always old or new, never half."""
+    """Write a yaml mapping atomically."""
     write_text(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))

@@ -157,12 +157,14 @@ class MelInversion(nn.Module):
         heard = ((frames >= bounds[:, 0]) & (frames < bounds[:, 3]))[:, None]
         before = None
         for _ in range(self.rounds):
-            now = self._stft(self._istft(spectra))
-            ahead = now if before is None else now + MOMENTUM * (now - before)
+            # As pairs of reals: torch would make the real factors complex, too.
+            now = torch.view_as_real(self._stft(self._istft(spectra)))
+            ahead = now if before is None else torch.lerp(before, now, 1 + MOMENTUM)
             before = now
-            size = now.abs().clamp(min=SMALLEST)
+            size = _square(now).clamp(min=SMALLEST**2).sqrt()
             size = torch.where(spoken, self._agree(size, mels), size) * heard
-            spectra = ahead * (size / ahead.abs().clamp(min=SMALLEST))
+            factor = size * _square(ahead).clamp(min=SMALLEST**2).rsqrt()
+            spectra = torch.view_as_complex(ahead * factor[..., None])
         return self._istft(spectra)
 
     def _stft(self, waves: Tensor) -> Tensor:
@@ -224,6 +226,12 @@ def _uphill(magnitudes: Tensor) -> Tensor:
     for _ in range(math.ceil(math.log2(len(magnitudes)))):
         peak = peak.gather(0, peak)
     return peak
+
+
+def _square(pairs: Tensor) -> Tensor:
+    """Squared magnitudes of complex numbers as pairs of reals, (..., 2) -> (...)."""
+    real, imaginary = pairs.unbind(-1)
+    return torch.addcmul(real * real, imaginary, imaginary)
 
 
 def _stack(items: Sequence[Tensor]) -> Tensor:

@@ -27,8 +27,8 @@ from espnet_prodiff.inference.parallel_wavegan import load_parallel_wavegan
 from espnet_prodiff.inference.wave_generator import WaveGenerator
 
 KINDS = (
-    "none (the built-in), the .pth of a DiffWave (tts: diffwave) or its packed model, a "
-    ".pkl checkpoint of the ParallelWaveGAN family with its "
+    "none (the built-in), the .pth of a DiffWave (tts: diffwave) or its packed model, "
+    "a .pkl checkpoint of the ParallelWaveGAN family with its "
     "config.yml (HiFi-GAN, MelGAN, multi-band MelGAN, StyleMelGAN, Parallel WaveGAN)"
 )
 

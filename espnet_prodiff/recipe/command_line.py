@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.errors import UserError, check_choice, check_positive
 from espnet_prodiff.recipe.options import Options, choices
 
 USAGE = """\
@@ -58,8 +58,7 @@ def parse(argv: Sequence[str]) -> Options:
 def _convert(word: str, text: str, kind: Any) -> Any:
     allowed = choices(kind) or (("true", "false") if kind is bool else ())
     if allowed and text not in allowed:
-        listed = ", ".join(a or "''" for a in allowed)
-        raise UserError(f"{word} is '{text}', expected one of: {listed}")
+        check_choice(word, text, [value for value in allowed if value])
     if kind is bool:
         return text == "true"
     if kind in (int, float):
@@ -71,36 +70,36 @@ def _convert(word: str, text: str, kind: Any) -> Any:
     return text
 
 
-def _check(o: Options) -> None:
+def _check(options: Options) -> None:
     for name in ("train_set", "valid_set", "test_sets"):
-        if not getattr(o, name).split():
+        if not getattr(options, name).split():
             raise UserError(f"--{name} is required")
     for name in ("nj", "inference_nj", "num_splits", "n_fft", "n_shift", "n_mels"):
-        if getattr(o, name) < 1:
-            raise UserError(f"--{name} is {getattr(o, name)}, expected 1 or more")
+        check_positive(f"--{name}", getattr(options, name))
     try:
-        rate = o.sampling_rate
+        rate = options.sampling_rate
     except ValueError:
         rate = 0
     if rate < 1:
-        raise UserError(f"--fs is '{o.fs}', expected Hz such as 22050 or 24k")
-    if o.durations == "given" and not o.teacher_dumpdir:
+        raise UserError(f"--fs is '{options.fs}', expected Hz such as 22050 or 24k")
+    if options.durations == "given" and not options.teacher_dumpdir:
         raise UserError("--durations given needs --teacher_dumpdir DIR")
-    if o.durations == "none" and o.teacher_dumpdir:
+    if options.durations == "none" and options.teacher_dumpdir:
         raise UserError(
-            f"--durations none contradicts --teacher_dumpdir {o.teacher_dumpdir}"
+            f"--durations none contradicts --teacher_dumpdir {options.teacher_dumpdir}"
         )
-    steps = o.distill_steps.split()
+    steps = options.distill_steps.split()
     if any(not s.isdigit() or int(s) < 1 for s in steps):
         raise UserError(
-            f"--distill_steps is '{o.distill_steps}', expected step counts such as '2'"
+            f"--distill_steps is '{options.distill_steps}', "
+            "expected step counts such as '2'"
         )
-    if steps and not o.distill_config:
+    if steps and not options.distill_config:
         raise UserError("--distill_steps needs --distill_config FILE")
 
 
 def help_text() -> str:
-    """The message of ``--help``."""
+    """Return the message of ``--help``."""
     lines = [USAGE, "Options:"]
     for f in fields(Options):
         default = str(f.default).lower() if f.type is bool else f.default

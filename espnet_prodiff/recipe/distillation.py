@@ -1,4 +1,4 @@
-"""A chain of distillation: one training a phase, each student a later one's teacher."""
+"""Progressive distillation: one training a phase, each student teaching the next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ BEST = "valid.loss.best.pth"
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be distilled, and how.
+    """The options of a distillation.
 
     Attributes:
-        teacher_file: Weights of the first teacher.
-        teacher_num_steps: Steps that it is sampled with; None is what the config says
-            of teachers that are no students, or its own number.
+        teacher_model_file: Weights of the first teacher.
+        teacher_num_steps: Steps that it is sampled with; None is, for a teacher that is
+            no student, that of the config, otherwise the teacher's default.
         config: Training config of a phase. Beside ESPnet's options it may hold
             ``student``, the options of the network that differ from the teacher's,
             ``phases``: by a student's steps, what differs in its phase,
@@ -31,14 +31,14 @@ class Plan:
         prefix: Students go to ``<prefix>_steps<N>``; None is the teacher's directory.
         model_file: Name of the weights that a student hands on.
         ngpu: GPUs of a training.
-        distill_from: Teacher of each student, "previous" or "first", when a student
-            still starts from the one before it; None is what the config says, or
+        distill_from: Teacher of each student, "previous" or "first"; with "first" a
+            student still starts from the one before it. None is that of the config, or
             "previous".
-        student: As ``student`` of the config, which it wins over.
+        student: As ``student`` of the config, and wins over it.
         train_args: Further options of every training.
     """
 
-    teacher_file: Path
+    teacher_model_file: Path
     config: Path
     num_steps: Sequence[int] | None = None
     teacher_num_steps: int | None = None
@@ -50,8 +50,8 @@ class Plan:
     train_args: Sequence[str] = ()
 
     def output_dir(self, num_steps: int) -> Path:
-        """Experiment directory of the student of ``num_steps``."""
-        prefix = self.prefix or str(self.teacher_file.parent)
+        """Return the experiment directory of the student with ``num_steps``."""
+        prefix = self.prefix or str(self.teacher_model_file.parent)
         return Path(f"{prefix}_steps{num_steps}")
 
 
@@ -62,64 +62,64 @@ def run_plan(plan: Plan) -> list[Path]:
         The weights of each student, in the order of the phases.
 
     Raises:
-        FileNotFoundError, ConfigError, ValueError: The plan cannot be carried out.
-        UserError: A training failed; what it finished is resumed the next time.
+        FileNotFoundError: A file of the plan does not exist.
+        UserError: The plan cannot be carried out, or a training failed; finished
+            epochs are kept and the next call resumes after them.
     """
     config = read_config(plan.config)
-    configured = config.pop("teacher_num_steps", None)
-    teacher = read_teacher(plan.teacher_file, plan.teacher_num_steps)
-    if configured and not plan.teacher_num_steps and not teacher.is_student:
-        teacher = read_teacher(plan.teacher_file, configured)
-    own = config.pop("distill_from", "previous")
-    source = plan.distill_from or own
+    teacher_steps = config.pop("teacher_num_steps", None)
+    teacher = read_teacher(plan.teacher_model_file, plan.teacher_num_steps)
+    if teacher_steps and not plan.teacher_num_steps and not teacher.is_student:
+        teacher = read_teacher(plan.teacher_model_file, teacher_steps)
+    default_source = config.pop("distill_from", "previous")
+    source = plan.distill_from or default_source
     phases = _phases(teacher.num_steps, plan, source, config)
     if plan.num_steps and plan.num_steps[0] == teacher.num_steps:
         if not {**(config.get("student") or {}), **plan.student}:
             raise ConfigError(
                 f"the teacher has {teacher.num_steps} steps already; a phase with as "
-                "many is for a smaller student, and no option of its network was given "
+                "many is for a smaller student, but no option of its network differs "
                 "(student: {denoiser_layers: ...})"
             )
         phases.insert(0, (teacher.num_steps, teacher.num_steps, source))
     models = {teacher.num_steps: teacher}
-    made: list[Path] = []
+    model_files: list[Path] = []
     for number, (teacher_steps, num_steps, distill_from) in enumerate(phases, 1):
         title = f"phase {number} of {len(phases)}, {teacher_steps} -> {num_steps} steps"
         output_dir = plan.output_dir(num_steps)
-        start = made[-1] if made and distill_from == "first" else None
         phase = phase_config(models[teacher_steps], config, num_steps, plan.student)
-        if start is not None:
-            phase["start_model_file"] = str(start)
+        if model_files and distill_from == "first":
+            phase["init_from"] = str(model_files[-1])
         train_phase(phase, output_dir, plan.ngpu, plan.train_args, title)
         student = read_teacher(output_dir / plan.model_file)
         if num_steps != teacher.num_steps or source == "previous":
             models[num_steps] = student
-        made.append(student.model_file)
-    return made
+        model_files.append(student.model_file)
+    return model_files
 
 
 def _phases(
     teacher_steps: int, plan: Plan, source: str, config: dict[str, Any]
 ) -> list[tuple[int, int, str]]:
-    """Teacher's steps, student's steps and ``distill_from`` of every phase.
+    """Return the teacher's steps, the student's and ``distill_from`` of every phase.
 
     Raises:
         ConfigError: If ``phases`` is no mapping of mappings.
-        UserError: If a ``distill_from`` is none of its values, or a student has no
-            teacher.
+        UserError: If a ``distill_from`` is not "previous" or "first", or a student has
+            no teacher.
     """
     phases = _mapping(config.get("phases"), "phases")
     by_source = {
         name: distillation_plan(teacher_steps, plan.num_steps, name)
         for name in DISTILL_FROM
     }
-    found = []
+    steps = []
     for i, (_, num_steps) in enumerate(by_source["previous"]):
-        own = _mapping(phases.get(num_steps), f"phases: {num_steps}")
-        name = own.get("distill_from", source)
+        phase = _mapping(phases.get(num_steps), f"phases: {num_steps}")
+        name = phase.get("distill_from", source)
         check_choice("distill_from", name, DISTILL_FROM)
-        found.append((*by_source[name][i], name))
-    return found
+        steps.append((*by_source[name][i], name))
+    return steps
 
 
 def phase_config(
@@ -128,7 +128,9 @@ def phase_config(
     num_steps: int,
     student: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Training config of a phase: the teacher's data and features, ``config``'s way.
+    """Merge the training config of a phase from the teacher's and ``config``.
+
+    Data, features and network are the teacher's, the way of training is ``config``'s.
 
     Args:
         teacher: The teacher.
@@ -147,11 +149,11 @@ def phase_config(
     different = _mapping(config.pop("student", None), "student") | (student or {})
     config.pop("distill_from", None)
     merged = inherited_options(teacher.config) | config
-    # The student has the teacher's network, but for what ``student`` says of it.
+    # The student has the teacher's network, apart from ``student``'s options.
     merged["tts"] = teacher.config["tts"]
     merged["tts_conf"] = teacher.config["tts_conf"] | different
     merged["tts_conf"]["num_steps"] = num_steps
-    merged["tts_conf"].pop("distilled_times", None)  # the training enters its own
+    merged["tts_conf"].pop("distilled_times", None)  # the training writes its own
     for part in ("feats_extract", "pitch_extract", "energy_extract"):
         merged[part] = teacher.config.get(part)
     merged["teacher_model_file"] = str(teacher.model_file)

@@ -20,7 +20,7 @@ _HEADER = (
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase as its directory tells of it.
+    """A phase, read from its directory.
 
     Attributes:
         model_file: The student's weights.
@@ -40,26 +40,27 @@ class Phase:
 
     @property
     def steps(self) -> str:
-        """Steps of teacher and student."""
+        """Steps of teacher and student, for the table."""
         student = self.config["tts_conf"]["num_steps"]
         return f"{self.teacher['teacher_num_steps']} -> {student}"
 
     @property
     def updates_per_epoch(self) -> int | None:
-        """Updates of an epoch, None where every utterance makes an epoch."""
+        """Updates of an epoch; None where an epoch is the whole training set."""
         iters = self.config.get("num_iters_per_epoch")
         return None if iters is None else iters // self.config["accum_grad"]
 
 
 def read_phase(model_file: str | Path) -> Phase:
-    """Read what a phase left in its directory.
+    """Read a phase from its directory.
 
     Args:
         model_file: The student's weights; config.yaml, teacher.yaml and checkpoint.pth
             lie beside them.
 
     Raises:
-        FileNotFoundError, ConfigError, DataError: A file is missing or damaged.
+        FileNotFoundError: A file is missing.
+        UserError: A file is damaged.
     """
     model_file = Path(model_file)
     exp = model_file.parent
@@ -70,12 +71,12 @@ def read_phase(model_file: str | Path) -> Phase:
         read_yaml(exp / "config.yaml", "training config"),
         read_yaml(exp / "teacher.yaml", "teacher record"),
         {
-            part: {epoch: float(found[part]["loss"]) for epoch, found in stats.items()}
+            part: {e: float(values[part]["loss"]) for e, values in stats.items()}
             for part in parts
         },
         sum(
-            found[part]["time"].total_seconds() / 60
-            for found in stats.values()
+            values[part]["time"].total_seconds() / 60
+            for values in stats.values()
             for part in parts
         ),
         sum(
@@ -86,20 +87,29 @@ def read_phase(model_file: str | Path) -> Phase:
     )
 
 
-def write_report(model_files: Sequence[str | Path]) -> tuple[Path, Path]:
+def report_phases(model_files: Sequence[str | Path]) -> tuple[Path, Path]:
     """Write ``distillation.md`` and ``.png`` into the last student's directory.
+
+    The table and the names of all files are printed too.
 
     Args:
         model_files: The students' weights, in the order of the phases.
 
     Returns:
-        Table and figure.
+        Files of the table and the figure.
+
+    Raises:
+        FileNotFoundError, UserError: See `read_phase`.
     """
     phases = [read_phase(file) for file in model_files]
     exp = phases[-1].model_file.parent
     table = exp / "distillation.md"
-    write_text(table, to_markdown(phases))
-    return table, plot_phases(phases, exp / "distillation.png")
+    text = to_markdown(phases)
+    write_text(table, text)
+    figure = plot_phases(phases, exp / "distillation.png")
+    print(text)
+    print("\n".join(f"wrote {file}" for file in (*model_files, table, figure)))
+    return table, figure
 
 
 def to_markdown(phases: Sequence[Phase]) -> str:
@@ -131,10 +141,10 @@ def _row(phase: Phase) -> str:
     ]
     per_epoch = phase.updates_per_epoch
     updates = f"{len(valid)} epochs" if per_epoch is None else per_epoch * len(valid)
-    how = (config[f"distill_{key}"] for key in ("method", "distance", "weight"))
+    loss = (config[f"distill_{key}"] for key in ("method", "distance", "weight"))
     cells = (
         phase.steps,
-        ", ".join(how),
+        ", ".join(loss),
         " x ".join(map(str, sizes)) or "default",
         f"{phase.num_weights:,}",
         updates,
@@ -146,11 +156,14 @@ def _row(phase: Phase) -> str:
 
 
 def plot_phases(phases: Sequence[Phase], path: str | Path) -> Path:
-    """Draw the losses of all phases one after the other.
+    """Plot the losses of all phases one after the other.
 
     Args:
         phases: The phases.
         path: Where to save the PNG.
+
+    Returns:
+        ``path``.
     """
     figure = new_figure(max(6.0, 3.2 * len(phases)), 3.8)
     axes = figure.subplots()
@@ -176,8 +189,8 @@ def plot_phases(phases: Sequence[Phase], path: str | Path) -> Path:
         axes.axvline(start, color="0.7", linewidth=0.8)
     if lowest > 0:
         axes.set_yscale("log")
-    counted = all(phase.updates_per_epoch for phase in phases)
-    axes.set_xlabel("updates" if counted else "epochs")
+    in_updates = all(phase.updates_per_epoch for phase in phases)
+    axes.set_xlabel("updates" if in_updates else "epochs")
     axes.set_ylabel("distance to the target")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left")

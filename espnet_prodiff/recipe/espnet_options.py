@@ -6,69 +6,94 @@ from espnet_prodiff.recipe import naming
 from espnet_prodiff.recipe.options import Options
 
 
-def speech_type(o: Options) -> str:
-    """ESPnet's name of the kind of ``wav.scp``."""
-    return "kaldi_ark" if "ark" in o.audio_format else "sound"
+def speech_type(options: Options) -> str:
+    """Return ESPnet's type of ``wav.scp``."""
+    return "kaldi_ark" if "ark" in options.audio_format else "sound"
 
 
-def inputs(kind: str, directory: Path, table: str, name: str, form: str) -> list[str]:
-    """One input of a set; ``kind`` is ``train`` or ``valid``."""
-    option = f"--{kind}_data_path_and_name_and_type"
-    return [option, f"{directory / table},{name},{form}"]
+def inputs(kind: str, path: Path, name: str, form: str) -> list[str]:
+    """Return one input of ESPnet.
+
+    Args:
+        kind: "train", "valid" or, in decoding, "".
+        path: Its table.
+        name: Argument of the model.
+        form: ESPnet's type of the table.
+    """
+    prefix = f"{kind}_" if kind else ""
+    return [f"--{prefix}data_path_and_name_and_type", f"{path},{name},{form}"]
 
 
 def conf(option: str, **values: object) -> list[str]:
-    """``--option key=value`` for each value."""
+    """Return ``--option key=value`` for each value."""
     return [x for k, v in values.items() for x in (f"--{option}", f"{k}={v}")]
 
 
-def feats_extract(o: Options) -> list[str]:
-    """Options of the feature extractor."""
-    stft = {"n_fft": o.n_fft, "hop_length": o.n_shift, "win_length": o.win_length}
-    mel = {"fs": o.fs, "fmin": o.fmin, "fmax": o.fmax, "n_mels": o.n_mels}
-    if o.feats_extract != "fbank":
-        mel = {}
+def feats_extract(options: Options) -> list[str]:
+    """Return the options of the feature extractor."""
+    values = {
+        "n_fft": options.n_fft,
+        "hop_length": options.n_shift,
+        "win_length": options.win_length,
+    }
+    if options.feats_extract == "fbank":
+        for name in ("fs", "fmin", "fmax", "n_mels"):
+            values[name] = getattr(options, name)
     return [
-        "--feats_extract", o.feats_extract,
-        *conf("feats_extract_conf", **stft, **mel),
+        "--feats_extract", options.feats_extract, *conf("feats_extract_conf", **values)
     ]  # fmt: skip
 
 
-def pitch_extract(o: Options) -> list[str]:
-    """Options of the F0 extractor."""
-    stft = {"fs": o.fs, "n_fft": o.n_fft, "hop_length": o.n_shift}
-    return conf("pitch_extract_conf", **stft, f0max=o.f0max, f0min=o.f0min)
+def pitch_extract(options: Options) -> list[str]:
+    """Return the options of the F0 extractor."""
+    stft = {"fs": options.fs, "n_fft": options.n_fft, "hop_length": options.n_shift}
+    return conf("pitch_extract_conf", **stft, f0max=options.f0max, f0min=options.f0min)
 
 
-def energy_extract(o: Options) -> list[str]:
-    """Options of the energy extractor."""
-    stft = {"fs": o.fs, "n_fft": o.n_fft, "hop_length": o.n_shift}
-    return conf("energy_extract_conf", **stft, win_length=o.win_length)
+def energy_extract(options: Options) -> list[str]:
+    """Return the options of the energy extractor."""
+    stft = {"fs": options.fs, "n_fft": options.n_fft, "hop_length": options.n_shift}
+    return conf("energy_extract_conf", **stft, win_length=options.win_length)
 
 
-def text_options(o: Options) -> list[str]:
-    """Options of the text front end."""
+def tokenizer_options(options: Options) -> list[str]:
+    """Return the options that make tokens of a text."""
     bpe = []
-    if o.token_type == "bpe":
-        bpe = ["--bpemodel", str(naming.bpe_model(o))]
+    if options.token_type == "bpe":
+        bpe = ["--bpemodel", str(naming.bpe_model(options))]
     return [
-        "--use_preprocessor", "true", "--token_type", o.token_type,
-        "--token_list", str(naming.token_list(o)),
-        "--non_linguistic_symbols", o.nlsyms_txt,
-        "--cleaner", o.cleaner, "--g2p", o.g2p, *bpe,
+        "--token_type", options.token_type, "--cleaner", options.cleaner,
+        "--g2p", options.g2p, *bpe,
     ]  # fmt: skip
 
 
-def side_inputs(o: Options, name: str) -> list[tuple[Path, str, str, str]]:
-    """Speaker and language inputs of a set: directory, table, name, form."""
-    found = []
-    if o.use_spk_embed:
-        tag = o.spk_embed_tag
-        found.append(
-            (Path(o.dumpdir) / tag / name, f"{tag}.scp", "spembs", "kaldi_ark")
-        )
-    if o.use_sid:
-        found.append((o.data_feats / name, "utt2sid", "sids", "text_int"))
-    if o.use_lid:
-        found.append((o.data_feats / name, "utt2lid", "lids", "text_int"))
-    return found
+def text_options(options: Options) -> list[str]:
+    """Return the options that make token ids of a text."""
+    return [
+        "--use_preprocessor", "true", *tokenizer_options(options),
+        "--token_list", str(naming.token_list(options)),
+        "--non_linguistic_symbols", options.nlsyms_txt,
+    ]  # fmt: skip
+
+
+def side_inputs(options: Options, kind: str, name: str) -> list[str]:
+    """Return the speaker and language inputs of the set ``name``, see `inputs`."""
+    arguments = []
+    if options.use_spk_embed:
+        tag = options.spk_embed_tag
+        vectors = Path(options.dumpdir) / tag / name / f"{tag}.scp"
+        arguments += inputs(kind, vectors, "spembs", "kaldi_ark")
+    data = options.data_feats / name
+    if options.use_sid:
+        arguments += inputs(kind, data / "utt2sid", "sids", "text_int")
+    if options.use_lid:
+        arguments += inputs(kind, data / "utt2lid", "lids", "text_int")
+    return arguments
+
+
+def duration_inputs(options: Options, kind: str, name: str) -> list[str]:
+    """Return the durations of the set ``name``, if there are any, see `inputs`."""
+    if not options.teacher_dumpdir:
+        return []
+    durations = Path(options.teacher_dumpdir) / name / "durations"
+    return inputs(kind, durations, "durations", "text_int")

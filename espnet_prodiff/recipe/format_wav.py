@@ -1,7 +1,7 @@
 """Write the audio of a ``wav.scp`` as plain mono files of one rate and format.
 
 A job of stage 2: ``python3 -m espnet_prodiff.recipe.format_wav SCP SEGMENTS|none
-OUT_DIR FORMAT FS``. A file that already is as wanted is left where it is.
+OUT_DIR FORMAT FS``. A file that has the rate and format already stays where it is.
 """
 
 import sys
@@ -15,7 +15,7 @@ from espnet_prodiff.fileio.audio import Recording, check_samples, read_recording
 from espnet_prodiff.fileio.tables import read_table
 
 
-def recordings(scp: dict[str, str]) -> Iterator[tuple[str, str, Recording]]:
+def read_recordings(scp: dict[str, str]) -> Iterator[tuple[str, str, Recording]]:
     """Yield utterance, source and audio of each line of a ``wav.scp``."""
     for utterance, source in scp.items():
         recording = read_recording(source, utterance, commands=True)
@@ -23,10 +23,10 @@ def recordings(scp: dict[str, str]) -> Iterator[tuple[str, str, Recording]]:
         yield utterance, source, recording
 
 
-def cut(
+def cut_segments(
     scp: dict[str, str], segments: dict[str, str]
 ) -> Iterator[tuple[str, str, Recording]]:
-    """Yield the pieces that ``segments`` names: utterance, no source, audio.
+    """Yield utterance, an empty source and audio of each line of ``segments``.
 
     Args:
         scp: Source of each recording.
@@ -73,14 +73,18 @@ def format_wav(scp: Path, segments: Path | None, out: Path, kind: str, fs: int) 
     """
     out.mkdir(parents=True, exist_ok=True)
     table = read_table(scp)
-    source_of = cut(table, read_table(segments)) if segments else recordings(table)
+    if segments:
+        utterances = cut_segments(table, read_table(segments))
+    else:
+        utterances = read_recordings(table)
     ark = (out / "data_wav.ark").open("wb") if kind.endswith("ark") else None
+    # Written line by line for the progress bar; stage 2 reads them when all is done.
     with (
         (out / "wav.scp").open("w", encoding="utf-8") as paths,
         (out / "utt2num_samples").open("w", encoding="utf-8", buffering=1) as lengths,
     ):
-        for utterance, source, (wave, rate, subtype) in source_of:
-            as_it_is = (
+        for utterance, source, (wave, rate, subtype) in utterances:
+            is_formatted = (
                 Path(source).suffix == f".{kind}"
                 and rate == fs
                 and subtype == soundfile.default_subtype(kind)
@@ -89,7 +93,7 @@ def format_wav(scp: Path, segments: Path | None, out: Path, kind: str, fs: int) 
                 import resampy  # slow to import, and not always needed
 
                 wave = resampy.resample(wave, rate, fs)
-            if as_it_is:
+            if is_formatted:
                 paths.write(f"{utterance} {source}\n")
             elif ark:
                 import kaldiio
@@ -112,9 +116,9 @@ def format_wav(scp: Path, segments: Path | None, out: Path, kind: str, fs: int) 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one job."""
     scp, segments, out, kind, fs = sys.argv[1:] if argv is None else argv
-    cuts = None if segments == "none" else Path(segments)
+    segments_file = None if segments == "none" else Path(segments)
     try:
-        format_wav(Path(scp), cuts, Path(out), kind, int(fs))
+        format_wav(Path(scp), segments_file, Path(out), kind, int(fs))
     except UserError as e:
         print(f"error: {e}", flush=True)
         return 1

@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -26,9 +27,12 @@ OUR_ERROR = re.compile(
 
 @dataclass(frozen=True)
 class Job:
-    """A command and the file that takes its output.
+    """A command of `run_jobs`.
 
-    ``inner`` is a log that the command itself keeps and that tells more.
+    Attributes:
+        command: The command.
+        log: Takes its output.
+        inner: A more detailed log that the command keeps itself.
     """
 
     command: Sequence[str]
@@ -36,34 +40,52 @@ class Job:
     inner: Path | None = None
 
 
-class Progress:
-    """A progress bar that is fed by polling.
+class Status(NamedTuple):
+    """How far jobs are.
 
-    Args:
-        title: What is being done.
-        total: How many pieces there are.
-        count: Tells how many are done; polled once a second.
-        unit: Name of a piece.
+    Attributes:
+        done: Pieces that are done.
+        total: Pieces in all, where that is known.
+        values: Shown behind the bar, by name.
     """
 
-    def __init__(self, title: str, total: int, count: Callable[[], int], unit: str):
+    done: int
+    total: int | None = None
+    values: Mapping[str, str] = {}
+
+
+class Progress:
+    """A progress bar over the work of other processes.
+
+    Args:
+        title: Shown before the bar.
+        unit: Name of a piece.
+        poll: Returns the present status; called once a second.
+    """
+
+    def __init__(self, title: str, unit: str, poll: Callable[[], Status]):
         interval = 0.1 if sys.stderr.isatty() else 10.0
-        self.count = count
+        self.poll = poll
+        total = poll().total
         self.bar = tqdm(total=total, desc=title, unit=unit, mininterval=interval)
 
     def update(self) -> None:
-        """Show the present count."""
-        done = min(self.count(), self.bar.total)
-        self.bar.update(done - self.bar.n)
+        """Show the present status."""
+        status = self.poll()
+        if status.total != self.bar.total:
+            self.bar.reset(status.total)
+        if status.done > self.bar.n:
+            self.bar.set_postfix(status.values, refresh=False)
+            self.bar.update(status.done - self.bar.n)
 
 
-def espnet(o: Options, module: str) -> list[str]:
-    """The start of a command that runs ``espnet2.bin.<module>`` with the plugin."""
-    return [*shlex.split(o.python), "-m", f"espnet2.bin.{module}"]
+def espnet(options: Options, module: str) -> list[str]:
+    """Return the start of a command that runs ``espnet2.bin.<module>``."""
+    return [*shlex.split(options.python), "-m", f"espnet2.bin.{module}"]
 
 
 def plugin(module: str) -> list[str]:
-    """The start of a command that runs a module of this package."""
+    """Return the start of a command that runs a module of this package."""
     return [sys.executable, "-m", f"espnet_prodiff.{module}"]
 
 
@@ -126,7 +148,7 @@ def run_shown(command: Sequence[str]) -> None:
 
 
 def count_lines(files: Iterable[Path]) -> int:
-    """Lines of all the files that exist."""
+    """Count the lines of the files that exist."""
     total = 0
     for path in files:
         try:
@@ -148,14 +170,14 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def _failure(job: Job, status: int, began: float) -> str:
-    """The message of a failed job: its own error if it has one, else the log's tail."""
+    """Return a failed job's own error if its log has one, else the log's tail."""
     log = job.log
     if job.inner and job.inner.exists() and job.inner.stat().st_mtime >= began:
         log = job.inner
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     lines = [x for x in text.splitlines() if not x.startswith("# ")]
-    ours = OUR_ERROR.findall("\n".join(lines))
-    shown = ours[-1].strip().splitlines() if ours else lines[-TAIL:]
+    errors = OUR_ERROR.findall("\n".join(lines))
+    shown = errors[-1].strip().splitlines() if errors else lines[-TAIL:]
     body = "\n".join(f"  | {x}" for x in shown) or "  | (the log is empty)"
-    what = "says" if ours else "ends with"
+    what = "says" if errors else "ends with"
     return f"a job failed with status {status}; its log {what}:\n{body}\n  log: {log}"

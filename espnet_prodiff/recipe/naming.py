@@ -7,59 +7,63 @@ from pathlib import Path
 from espnet_prodiff.recipe.options import Options
 
 
-def resolve(o: Options) -> Options:
+def resolve(options: Options) -> Options:
     """Fill the experiment, statistics and decoding names that were left empty."""
-    kind = "bpe" + str(o.nbpe) if o.token_type == "bpe" else o.token_type
-    text = f"{o.feats_type}_{kind}{_suffix(o)}"
-    tag = o.tag or f"{_stem(o.train_config, 'train')}_{text}{_squeeze(o.train_args)}"
-    extract = "" if o.feats_extract == "fbank" else f"{o.feats_extract}_"
+    kind = options.token_type
+    kind += str(options.nbpe) if kind == "bpe" else ""
+    text = f"{options.feats_type}_{kind}{_suffix(options)}"
+    config = _stem(options.train_config, "train")
+    tag = options.tag or f"{config}_{text}{_squeeze(options.train_args)}"
+    extract = "" if options.feats_extract == "fbank" else f"{options.feats_extract}_"
     stats = text.replace("_", f"_{extract}", 1)
     return replace(
-        o,
+        options,
         tag=tag,
-        tts_exp=o.tts_exp or f"{o.expdir}/tts_{tag}",
-        tts_stats_dir=o.tts_stats_dir or f"{o.expdir}/tts_stats_{stats}",
-        inference_tag=o.inference_tag or inference_tag(o),
+        tts_exp=options.tts_exp or f"{options.expdir}/tts_{tag}",
+        tts_stats_dir=options.tts_stats_dir or f"{options.expdir}/tts_stats_{stats}",
+        inference_tag=options.inference_tag or inference_tag(options),
     )
 
 
-def inference_tag(o: Options) -> str:
-    """Name of the decoding directory: configuration, overrides, model."""
-    model = re.sub(r"\.[^.]*$", "", o.inference_model.replace("/", "_"))
-    stem = _stem(o.inference_config, "inference")
-    return f"{stem}{_squeeze(o.inference_args)}_{model}"
+def inference_tag(options: Options) -> str:
+    """Name the decoding directory by configuration, overrides and model."""
+    model = re.sub(r"\.[^.]*$", "", options.inference_model.replace("/", "_"))
+    stem = _stem(options.inference_config, "inference")
+    return f"{stem}{_squeeze(options.inference_args)}_{model}"
 
 
-def at_steps(o: Options, steps: int, exp: str) -> Options:
-    """The options that decode the model in ``exp`` with ``steps`` sampling steps."""
+def at_steps(options: Options, steps: int, exp: str) -> Options:
+    """Return options that decode the model in ``exp`` with ``steps`` sampling steps."""
     extra = f"--num_steps {steps}"
-    args = f"{o.inference_args} {extra}".strip()
-    default = o.inference_tag == inference_tag(o)
-    new = replace(o, inference_args=args, tts_exp=exp)
-    tag = inference_tag(new) if default else f"{o.inference_tag}{_squeeze(extra)}"
-    return replace(new, inference_tag=tag)
+    args = f"{options.inference_args} {extra}".strip()
+    is_default = options.inference_tag == inference_tag(options)
+    tag = f"{options.inference_tag}{_squeeze(extra)}"
+    system = replace(options, inference_args=args, tts_exp=exp, inference_tag=tag)
+    if is_default:
+        return replace(system, inference_tag=inference_tag(system))
+    return system
 
 
-def token_list(o: Options) -> Path:
-    """File of the tokens, one per line."""
-    name = o.token_type + _suffix(o)
-    return Path(o.dumpdir) / "token_list" / name / "tokens.txt"
+def token_list(options: Options) -> Path:
+    """Return the file of the tokens, one per line."""
+    name = options.token_type + _suffix(options)
+    return Path(options.dumpdir) / "token_list" / name / "tokens.txt"
 
 
-def bpe_model(o: Options) -> Path:
-    """File of the sentencepiece model; its size is in its name."""
-    return token_list(o).with_name(f"unigram{o.nbpe}.model")
+def bpe_model(options: Options) -> Path:
+    """Return the file of the sentencepiece model; its size is in its name."""
+    return token_list(options).with_name(f"unigram{options.nbpe}.model")
 
 
-def packed_model(o: Options) -> Path:
-    """File that stage 10 writes."""
-    model = re.sub(r"\.[^.]*$", "", o.inference_model)
-    return Path(o.tts_exp) / f"{Path(o.tts_exp).name}_{model}.zip"
+def packed_model(options: Options) -> Path:
+    """Return the file that stage 10 writes."""
+    model = re.sub(r"\.[^.]*$", "", options.inference_model)
+    return Path(options.tts_exp) / f"{Path(options.tts_exp).name}_{model}.zip"
 
 
-def _suffix(o: Options) -> str:
-    cleaner = "" if o.cleaner == "none" else f"_{o.cleaner}"
-    return cleaner + (f"_{o.g2p}" if o.token_type == "phn" else "")
+def _suffix(options: Options) -> str:
+    cleaner = "" if options.cleaner == "none" else f"_{options.cleaner}"
+    return cleaner + (f"_{options.g2p}" if options.token_type == "phn" else "")
 
 
 def _stem(config: str, default: str) -> str:

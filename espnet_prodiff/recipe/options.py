@@ -22,7 +22,7 @@ class Options:
     :func:`espnet_prodiff.recipe.naming.resolve` where they were left empty.
     """
 
-    # What to run, and with how much of the machine
+    # Stages and resources
     stage: int = _opt(1, "first stage to run")
     stop_stage: int = _opt(10000, "last stage to run")
     skip_data_prep: bool = _opt(False, "leave out stages 1 to 5")
@@ -122,7 +122,7 @@ class Options:
     distill_config: str = _opt("", "configuration of the distillation")
     distill_tag: str = _opt("", "name of the students, beside their number of steps")
     distill_args: str = _opt("", "further options of espnet_prodiff.bin.distill")
-    evaluate: bool = _opt(False, "after stage 8, make the table and the pictures")
+    evaluate: bool = _opt(False, "after stage 8, make the table and the plots")
     evaluate_args: str = _opt("", "further options of espnet_prodiff.bin.evaluate")
 
     @property
@@ -130,6 +130,11 @@ class Options:
         """Training, validation and test sets, each once."""
         names = [self.train_set, self.valid_set, *self.test_sets.split()]
         return list(dict.fromkeys(names))
+
+    @property
+    def training_sets(self) -> dict[str, str]:
+        """Set by ESPnet's name of its role, "train" or "valid"."""
+        return {"train": self.train_set, "valid": self.valid_set}
 
     @property
     def data_feats(self) -> Path:
@@ -143,11 +148,11 @@ class Options:
         return int(float(text[:-1]) * 1000) if text.endswith("k") else int(text)
 
     def org(self, name: str) -> Path:
-        """Directory of a set before stage 4 (test sets are not filtered)."""
-        filtered = name in (self.train_set, self.valid_set)
-        return self.data_feats / "org" / name if filtered else self.data_feats / name
+        """Directory of a set before stage 4, which does not filter test sets."""
+        is_filtered = name in (self.train_set, self.valid_set)
+        return self.data_feats / ("org" if is_filtered else "") / name
 
 
 def choices(kind: Any) -> tuple[str, ...]:
-    """Allowed values of a field's type, empty if it is not a closed set."""
+    """Return the values of a ``Literal`` type, none for another type."""
     return get_args(kind) if get_origin(kind) is Literal else ()

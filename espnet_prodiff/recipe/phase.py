@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from espnet_prodiff.fileio.yaml_files import write_yaml
-from espnet_prodiff.recipe.jobs import Job, run_jobs
-from espnet_prodiff.recipe.training_log import TrainingProgress
+from espnet_prodiff.recipe.jobs import Job, Progress, run_jobs
+from espnet_prodiff.recipe.training_log import TrainingLog
 from espnet_prodiff.training.task import DiffusionTTSTask
 
-# What a training decides for itself; everything else comes from the earlier one.
+# Options that a training sets itself; all others come from the earlier one.
 _OWN = {"output_dir", "init_param", "resume", "config", "local_rank"}
 
 
 def inherited_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The options in an earlier training's config.yaml that another can take over."""
-    known = {action.dest for action in DiffusionTTSTask.get_parser()._actions}
+    """Return the options of a config.yaml that another training can take over."""
+    options = {action.dest for action in DiffusionTTSTask.get_parser()._actions}
     return {
         key: value
         for key, value in config.items()
-        if key in known - _OWN and not key.startswith("dist_")
+        if key in options - _OWN and not key.startswith("dist_")
     }
 
 
@@ -55,4 +55,5 @@ def train_phase(
         *train_args,
     ]
     job = Job(command, output_dir / "train.log")
-    run_jobs([job], TrainingProgress(title, output_dir), single=False)
+    bar = Progress(title, "epoch", TrainingLog(output_dir).read)
+    run_jobs([job], bar, single=False)

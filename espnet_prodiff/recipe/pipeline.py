@@ -1,4 +1,4 @@
-"""The order of things: the stages of ``tts.sh`` with the plugin's steps between."""
+"""The stages of ``tts.sh`` in their order, with the plugin's steps between."""
 
 import logging
 import os
@@ -48,91 +48,92 @@ OURS: dict[int, Callable[[Options], None]] = {
 }
 
 
-def selected(o: Options) -> list[int]:
-    """The stages that the options ask for."""
+def selected(options: Options) -> list[int]:
+    """Return the numbers of the stages that the options ask for."""
     skipped: set[int] = set()
-    skipped |= set(range(1, 6)) if o.skip_data_prep else set()
-    skipped |= {6, 7} if o.skip_train else set()
-    skipped |= {8} if o.skip_eval else set()
-    skipped |= {9} if o.skip_scoring else set()
-    skipped |= {10} if o.skip_packing or o.download_model else set()
-    skipped |= {11} if o.skip_upload_hf else set()
-    return [n for n in TITLES if o.stage <= n <= o.stop_stage and n not in skipped]
+    skipped |= set(range(1, 6)) if options.skip_data_prep else set()
+    skipped |= {6, 7} if options.skip_train else set()
+    skipped |= {8} if options.skip_eval else set()
+    skipped |= {9} if options.skip_scoring else set()
+    skipped |= {10} if options.skip_packing or options.download_model else set()
+    skipped |= {11} if options.skip_upload_hf else set()
+    asked = range(options.stage, options.stop_stage + 1)
+    return [n for n in TITLES if n in asked and n not in skipped]
 
 
-def run(o: Options) -> None:
+def run(options: Options) -> None:
     """Run the selected stages.
 
     Args:
-        o: Options with all names resolved.
+        options: Options with all names resolved.
 
     Raises:
         UserError: A stage failed; the message says which and how to go on.
     """
-    o = plugin_steps.with_durations(o)
+    options = plugin_steps.with_durations(options)
     checkout = os.environ.get("ESPNET_ROOT", "")
     if checkout:
         upstream.link(Path(checkout))
-    for number in selected(o):
+    for number in selected(options):
         log.info("stage %d: %s", number, TITLES[number])
         try:
-            _run_stage(o, number, bool(checkout))
-        except UserError as e:
+            _run_stage(options, number, bool(checkout))
+        except (UserError, FileNotFoundError) as e:
             raise UserError(
                 f"stage {number} ({TITLES[number]}) failed\n{e}\n"
-                f"What is done stays; go on with: {_again(number)}"
+                f"Finished work stays; go on with: {_resume_command(number)}"
             ) from None
-    _tell_results(o)
+    _log_results(options)
 
 
-def _run_stage(o: Options, number: int, with_checkout: bool) -> None:
-    def stage(options: Options) -> None:
-        if with_checkout and not upstream.is_ours(options, number):
-            upstream.run_stage(options, number)
+def _run_stage(options: Options, number: int, with_checkout: bool) -> None:
+    def stage(system: Options) -> None:
+        if with_checkout and not upstream.is_ours(system, number):
+            upstream.run_stage(system, number)
         elif number in OURS:
-            OURS[number](options)
+            OURS[number](system)
         else:
             raise UserError(
                 "this stage is only in ESPnet's tts.sh: set ESPNET_ROOT to a checkout"
             )
 
     if number == 6:
-        plugin_steps.learn_durations(o)
-    if number == 8 and o.download_model:
-        stage(stages_decode.fetch_model(replace(o, evaluate=False, distill_steps="")))
+        plugin_steps.learn_durations(options)
+    if number == 8 and options.download_model:
+        alone = replace(options, evaluate=False, distill_steps="")
+        stage(stages_decode.fetch_model(alone))
     elif number == 8:
-        for label, system in plugin_steps.systems(o).items():
+        for label, system in plugin_steps.systems(options).items():
             log.info("stage 8: %s (%s)", label, system.tts_exp)
             stage(system)
-        if o.evaluate:
+        if options.evaluate:
             log.info("stage 8: evaluation")
-            plugin_steps.evaluate(o)
+            plugin_steps.evaluate(options)
     elif number >= 9:
-        stage(plugin_steps.last_student(o))
+        stage(plugin_steps.last_student(options))
     else:
-        stage(o)
-    if number == 7 and o.distill_steps:
-        log.info("stage 7: distillation to %s steps", o.distill_steps)
-        plugin_steps.distill(o)
+        stage(options)
+    if number == 7 and options.distill_steps:
+        log.info("stage 7: distillation to %s steps", options.distill_steps)
+        plugin_steps.distill(options)
 
 
-def _again(number: int) -> str:
-    given = [a for a in sys.argv[1:]]
+def _resume_command(number: int) -> str:
     if Path("run.sh").exists():
         return f"./run.sh --stage {number}"
-    return shlex.join(
-        ["python3", "-m", "espnet_prodiff.recipe", *given, "--stage", str(number)]
-    )
+    options = shlex.join(sys.argv[1:])
+    return f"python3 -m espnet_prodiff.recipe {options} --stage {number}"
 
 
-def _tell_results(o: Options) -> None:
-    """Say where the results are, as far as these stages made them."""
-    ran = selected(o)
-    if 8 in ran and not o.download_model:
-        for label, s in plugin_steps.systems(o).items():
-            log.info("speech of %s: %s/%s", label, s.tts_exp, s.inference_tag)
-    last = plugin_steps.last_student(o)
-    if 8 in ran and o.evaluate:
+def _log_results(options: Options) -> None:
+    """Log where the results of the selected stages are."""
+    ran = selected(options)
+    if 8 in ran and not options.download_model:
+        for label, system in plugin_steps.systems(options).items():
+            speech = f"{system.tts_exp}/{system.inference_tag}"
+            log.info("speech of %s: %s", label, speech)
+    last = plugin_steps.last_student(options)
+    if 8 in ran and options.evaluate:
         log.info("results: %s/results", last.tts_exp)
     if 10 in ran:
         log.info("packed model: %s", packed_model(last))

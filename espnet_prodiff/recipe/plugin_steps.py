@@ -1,4 +1,4 @@
-"""What the plugin does between the stages: durations, distillation, evaluation."""
+"""The plugin's steps between the stages: durations, distillation, evaluation."""
 
 import re
 import shlex
@@ -6,181 +6,182 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio.config import read_config
 from espnet_prodiff.fileio.tables import read_table
+from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.recipe import naming
+from espnet_prodiff.recipe.espnet_options import tokenizer_options
 from espnet_prodiff.recipe.jobs import plugin, run_shown
 from espnet_prodiff.recipe.options import Options
 
 
-def with_durations(o: Options) -> Options:
+def with_durations(options: Options) -> Options:
     """Point ``teacher_dumpdir`` at the durations that this recipe learns."""
-    if o.durations == "learned" and not o.teacher_dumpdir:
-        return replace(o, teacher_dumpdir=f"{o.dumpdir}/durations")
-    return o
+    if options.durations == "learned" and not options.teacher_dumpdir:
+        return replace(options, teacher_dumpdir=f"{options.dumpdir}/durations")
+    return options
 
 
-def lacking_durations(o: Options) -> list[str]:
-    """Utterances without durations, as ``set/utterance``."""
-    lacking = []
-    for name in o.sets:
-        file = Path(o.teacher_dumpdir) / name / "durations"
-        known = read_table(file) if file.exists() else {}
-        utterances = read_table(o.data_feats / name / "text")
-        lacking += [f"{name}/{u}" for u in utterances if u not in known]
-    return lacking
+def missing_durations(options: Options) -> list[str]:
+    """Return the utterances without durations, as ``set/utterance``."""
+    missing = []
+    for name in options.sets:
+        file = Path(options.teacher_dumpdir) / name / "durations"
+        durations = read_table(file) if file.exists() else {}
+        utterances = read_table(options.data_feats / name / "text")
+        missing += [f"{name}/{u}" for u in utterances if u not in durations]
+    return missing
 
 
-def learn_durations(o: Options) -> None:
+def learn_durations(options: Options) -> None:
     """Before stage 6: train the aligner and write ``durations``, unless they exist.
 
     Raises:
-        UserError: Durations were promised (``given``) and are not complete.
+        UserError: ``teacher_dumpdir`` is the user's and lacks some.
     """
-    if not o.teacher_dumpdir:
+    if not options.teacher_dumpdir:
         return
-    lacking = lacking_durations(replace(o, test_sets=o.valid_set))
-    if o.durations != "learned":
-        if lacking:
+    missing = missing_durations(replace(options, test_sets=options.valid_set))
+    if options.durations != "learned":
+        if missing:
             raise UserError(
-                f"{o.teacher_dumpdir}/<set>/durations lacks {len(lacking)} utterances, "
-                f"first {lacking[0]}; expected a line 'utterance d1 d2 ...' for each "
-                "(or use --durations learned)"
+                f"{options.teacher_dumpdir}/<set>/durations lacks {len(missing)} "
+                f"utterances, first {missing[0]}; expected a line "
+                "'utterance d1 d2 ...' for each (or use --durations learned)"
             )
         return
-    if not lacking and not lacking_durations(o):
+    if not missing and not missing_durations(options):
         return
-    train, *others = (str(o.data_feats / name) for name in o.sets)
-    bpe = []
-    if o.token_type == "bpe":
-        bpe = ["--bpemodel", str(naming.bpe_model(o))]
+    train, *others = (str(options.data_feats / name) for name in options.sets)
     run_shown(
         [
             *plugin("bin.align"), "--train_dir", train, "--data_dirs", *others,
-            "--token_list", str(naming.token_list(o)), "--token_type", o.token_type,
-            "--cleaner", o.cleaner, "--g2p", o.g2p, *bpe,
-            "--fs", str(o.sampling_rate), "--n_fft", str(o.n_fft),
-            "--n_shift", str(o.n_shift), "--win_length", o.win_length,
-            "--fmin", o.fmin, "--fmax", o.fmax, "--n_mels", str(o.n_mels),
-            "--ngpu", str(min(o.ngpu, 1)), "--output_dir", o.teacher_dumpdir,
-            *shlex.split(o.align_args),
+            "--token_list", str(naming.token_list(options)),
+            *tokenizer_options(options),
+            "--fs", str(options.sampling_rate), "--n_fft", str(options.n_fft),
+            "--n_shift", str(options.n_shift), "--win_length", options.win_length,
+            "--fmin", options.fmin, "--fmax", options.fmax,
+            "--n_mels", str(options.n_mels), "--ngpu", str(min(options.ngpu, 1)),
+            "--output_dir", options.teacher_dumpdir,
+            *shlex.split(options.align_args),
         ]
     )  # fmt: skip
 
 
-def steps(o: Options) -> list[int]:
-    """The step counts of the students, in the order of their training."""
-    return [int(s) for s in o.distill_steps.split()]
+def student_steps(options: Options) -> list[int]:
+    """Return the students' step counts, in the order of their training."""
+    return [int(s) for s in options.distill_steps.split()]
 
 
-def student(o: Options, n: int) -> str:
-    """Experiment directory of the student with ``n`` steps."""
-    return f"{_prefix(o)}_steps{n}"
+def _student_prefix(options: Options) -> str:
+    return options.tts_exp + (f"_{options.distill_tag}" if options.distill_tag else "")
 
 
-def _prefix(o: Options) -> str:
-    return o.tts_exp + (f"_{o.distill_tag}" if o.distill_tag else "")
-
-
-def distill(o: Options) -> None:
+def distill(options: Options) -> None:
     """After stage 7: train the students, one experiment directory each."""
     run_shown(
         [
-            *plugin("bin.distill"),
-            "--teacher_model_file", f"{o.tts_exp}/{o.inference_model}",
-            "--num_steps", *map(str, steps(o)), "--output_prefix", _prefix(o),
-            "--model_file", o.inference_model, "--config", o.distill_config,
-            "--ngpu", str(o.ngpu), *shlex.split(o.distill_args),
+            *plugin("bin.distill"), "--config", options.distill_config,
+            "--teacher_model_file", f"{options.tts_exp}/{options.inference_model}",
+            "--num_steps", *options.distill_steps.split(),
+            "--output_prefix", _student_prefix(options),
+            "--model_file", options.inference_model,
+            "--ngpu", str(options.ngpu), *shlex.split(options.distill_args),
         ]
     )  # fmt: skip
 
 
-def systems(o: Options) -> dict[str, Options]:
-    """What stage 8 decodes: the model, it at each student's steps, each student."""
-    alone = replace(o, distill_steps="", evaluate=False)
-    own = _own_steps(o)
-    label = "teacher" if steps(o) else "model"
-    found = {f"{label}, {_count(own)}" if own else label: alone}
-    for n in dict.fromkeys([*_first_steps(o), *steps(o)]):
-        if n != own:
-            found[f"teacher, {_count(n)}"] = naming.at_steps(alone, n, o.tts_exp)
-    name = f"student {o.distill_tag}".strip()
-    for n in steps(o):
-        found[f"{name}, {_count(n)}"] = naming.at_steps(alone, n, student(o, n))
-    return found
+def systems(options: Options) -> dict[str, Options]:
+    """Return the options of everything that stage 8 decodes, by its label.
+
+    They are the model with its own steps, the model with the steps of each student, and
+    each student.
+    """
+    alone = replace(options, distill_steps="", evaluate=False)
+    steps = student_steps(options)
+    default = _default_steps(options)
+    label = "teacher" if steps else "model"
+    decoded = {f"{label}, {_count(default)}" if default else label: alone}
+    for n in dict.fromkeys([*_first_steps(options), *steps]):
+        if n != default:
+            system = naming.at_steps(alone, n, options.tts_exp)
+            decoded[f"teacher, {_count(n)}"] = system
+    student = f"student {options.distill_tag}".strip()
+    for n in steps:
+        exp = f"{_student_prefix(options)}_steps{n}"
+        decoded[f"{student}, {_count(n)}"] = naming.at_steps(alone, n, exp)
+    return decoded
 
 
-def _first_steps(o: Options) -> list[int]:
-    """Steps that the first teacher is sampled with, where the config says so."""
-    if not steps(o) or not Path(o.distill_config).is_file():
-        return []  # stage 7 will say so
-    from espnet_prodiff.fileio.config import read_config
+def _first_steps(options: Options) -> list[int]:
+    """Return the steps of the first teacher, where the distillation's config has them.
 
-    given = read_config(Path(o.distill_config)).get("teacher_num_steps")
-    return [given] if given else []
-
-
-def last_student(o: Options) -> Options:
-    """Options of the model that stage 10 packs."""
-    return list(systems(o).values())[-1]
+    A config that does not exist is left to stage 7 to report.
+    """
+    if not student_steps(options) or not Path(options.distill_config).is_file():
+        return []
+    num_steps = read_config(options.distill_config).get("teacher_num_steps")
+    return [num_steps] if num_steps else []
 
 
-def evaluate(o: Options) -> None:
-    """After stage 8: table and pictures in the last model's ``results``."""
-    sets = list(dict.fromkeys(o.test_sets.split()))
-    results = Path(last_student(o).tts_exp) / "results"
+def last_student(options: Options) -> Options:
+    """Return the options of the last student, or of the model without students."""
+    return list(systems(options).values())[-1]
+
+
+def evaluate(options: Options) -> None:
+    """After stage 8: table and plots in the last model's ``results``."""
+    sets = list(dict.fromkeys(options.test_sets.split()))
+    results = Path(last_student(options).tts_exp) / "results"
     for name in sets:
         command = [
-            *plugin("bin.evaluate"), "--data_dir", str(o.data_feats / name),
-            "--train_config", str(Path(o.tts_exp) / "config.yaml"),
+            *plugin("bin.evaluate"), "--data_dir", str(options.data_feats / name),
+            "--train_config", str(Path(options.tts_exp) / "config.yaml"),
             "--output_dir", str(results if len(sets) == 1 else results / name),
         ]  # fmt: skip
-        if o.teacher_dumpdir:
-            durations = Path(o.teacher_dumpdir) / name / "durations"
+        if options.teacher_dumpdir:
+            durations = Path(options.teacher_dumpdir) / name / "durations"
             command += ["--durations", str(durations)]
         # A vocoder's stage 8 resynthesises the recordings.
-        kind = "--resynthesis" if _is_vocoder(o) else "--system"
-        for label, s in systems(o).items():
-            command += [kind, f"{label}={_decoded(s, name)}"]
-            command += ["--model", f"{label}={_model(s)}"]
-        run_shown([*command, *shlex.split(o.evaluate_args)])
+        kind = "--resynthesis" if _is_vocoder(options) else "--system"
+        for label, system in systems(options).items():
+            decoded = Path(system.tts_exp) / system.inference_tag / name
+            command += [kind, f"{label}={decoded}"]
+            command += ["--model", f"{label}={_model_and_steps(system)}"]
+        run_shown([*command, *shlex.split(options.evaluate_args)])
 
 
-def _decoded(o: Options, name: str) -> Path:
-    return Path(o.tts_exp) / o.inference_tag / name
+def _model_and_steps(options: Options) -> str:
+    """Return ``model_file:num_steps``, without the steps where nothing tells them."""
+    overrides = re.findall(r"--num_steps[ =](\d+)", options.inference_args)
+    num_steps = overrides[-1] if overrides else _default_steps(options)
+    model_file = Path(options.tts_exp) / options.inference_model
+    return f"{model_file}:{num_steps}" if num_steps else str(model_file)
 
 
-def _model(o: Options) -> str:
-    """The model file and, as far as it is known, its number of steps."""
-    given = re.findall(r"--num_steps[ =](\d+)", o.inference_args)
-    n = given[-1] if given else _own_steps(o)
-    return f"{Path(o.tts_exp) / o.inference_model}" + (f":{n}" if n else "")
+def _trained_config(options: Options) -> dict[str, Any]:
+    """Return the config that the training wrote; empty before that."""
+    config = Path(options.tts_exp) / "config.yaml"
+    return read_yaml(config, "training config") if config.exists() else {}
 
 
-def _trained_config(o: Options) -> dict[str, Any]:
-    """The config that the training wrote; empty before that."""
-    config = Path(o.tts_exp) / "config.yaml"
-    return yaml.safe_load(config.read_text(encoding="utf-8")) if config.exists() else {}
+def _is_vocoder(options: Options) -> bool:
+    config = _trained_config(options)
+    conditioning = config.get("tts_conf", {}).get("conditioning", "mel")
+    return config.get("tts") == "diffwave" and conditioning == "mel"
 
 
-def _is_vocoder(o: Options) -> bool:
-    config = _trained_config(o)
-    given = config.get("tts_conf", {}).get("conditioning", "mel")
-    return config.get("tts") == "diffwave" and given == "mel"
-
-
-def _own_steps(o: Options) -> int:
-    """The model's own step count, as far as its configuration tells, or 0."""
-    options = _trained_config(o)
-    if not options:
+def _default_steps(options: Options) -> int:
+    """Return the model's default step count; 0 where its config does not tell it."""
+    config = _trained_config(options)
+    if not config:
         return 0
-    from espnet_prodiff.training.registry import CLASSES
+    from espnet_prodiff.training.registry import CLASSES  # ESPnet takes seconds
 
-    if options.get("tts") in CLASSES:
-        return CLASSES[options["tts"]].num_steps_of(options["tts_conf"])
-    return options["tts_conf"].get("diffusion_steps") or 0  # ESPnet's built-in prodiff
+    if config.get("tts") in CLASSES:
+        return CLASSES[config["tts"]].num_steps_of(config["tts_conf"])
+    return config["tts_conf"].get("diffusion_steps") or 0  # ESPnet's built-in prodiff
 
 
 def _count(n: int) -> str:

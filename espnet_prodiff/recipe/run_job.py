@@ -1,4 +1,4 @@
-"""Run one command with its output in a log file: the place of Kaldi's ``run.pl``.
+"""Run one command with its output in a log file, in place of Kaldi's ``run.pl``.
 
 ESPnet's ``launch`` calls it as ``<this> [--name N] --gpu N LOG COMMAND ...``.
 """

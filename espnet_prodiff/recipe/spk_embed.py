@@ -1,10 +1,9 @@
-"""Speaker embeddings: take over ready ones, as stage 3 and 4 of ``tts.sh`` lay them.
+"""Speaker embeddings of the data, written where stages 3 and 4 of ``tts.sh`` do.
 
 ``tts.sh`` computes them with a script of the ESPnet checkout; without a checkout they
 come with the data, as ``data/<set>/<spk_embed_tag>.scp`` (Kaldi vectors by utterance).
 """
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from espnet_prodiff.recipe import data_dir
 from espnet_prodiff.recipe.options import Options
 
 
-def take_embeddings(o: Options) -> None:
+def copy_embeddings(options: Options) -> None:
     """Write ``dump/<tag>/<set>/[spk_]<tag>.{ark,scp}`` by utterance and by speaker.
 
     Raises:
@@ -23,17 +22,17 @@ def take_embeddings(o: Options) -> None:
     """
     import kaldiio  # only recipes with embeddings need it
 
-    tag = o.spk_embed_tag
-    for name in o.sets:
-        source, target = Path("data") / name / f"{tag}.scp", _directory(o, name)
+    tag = options.spk_embed_tag
+    for name in options.sets:
+        source, target = Path("data") / name / f"{tag}.scp", _directory(options, name)
         if not source.exists():
             raise UserError(
                 f"{source} does not exist: --use_spk_embed true needs Kaldi vectors by "
                 "utterance there (local/data.sh can write them), or ESPNET_ROOT, whose "
-                f"tts.sh computes them with --spk_embed_tool {o.spk_embed_tool}"
+                f"tts.sh computes them with --spk_embed_tool {options.spk_embed_tool}"
             )
         vectors = kaldiio.load_scp(str(source))
-        spk2utt = read_table(o.org(name) / "spk2utt")
+        spk2utt = read_table(options.org(name) / "spk2utt")
         target.mkdir(parents=True, exist_ok=True)
         with (
             kaldiio.WriteHelper(
@@ -44,23 +43,24 @@ def take_embeddings(o: Options) -> None:
             ) as by_speaker,
         ):
             for speaker, utterances in spk2utt.items():
-                found = []
+                of_speaker = []
                 for utterance in utterances.split():
                     if utterance not in vectors:
                         raise UserError(f"{source} has no vector of {utterance}")
-                    found.append(np.asarray(vectors[utterance], np.float32).squeeze())
-                    by_utt[utterance] = found[-1]
-                by_speaker[speaker] = np.mean(found, axis=0)
+                    vector = np.asarray(vectors[utterance], np.float32).squeeze()
+                    by_utt[utterance] = vector
+                    of_speaker.append(vector)
+                by_speaker[speaker] = np.mean(of_speaker, axis=0)
 
 
-def filter_embeddings(o: Options, name: str) -> None:
+def filter_embeddings(options: Options, name: str) -> None:
     """Keep the embeddings of the utterances that stage 4 left."""
-    scp = _directory(o, name) / f"{o.spk_embed_tag}.scp"
-    full = scp.with_name(scp.name + ".bak")
-    shutil.copyfile(scp, full)
-    left = read_table(o.data_feats / name / "wav.scp")
-    write_table(scp, data_dir.only(read_table(full), left))
+    scp = _directory(options, name) / f"{options.spk_embed_tag}.scp"
+    vectors = read_table(scp)
+    write_table(scp.with_name(scp.name + ".bak"), vectors)
+    kept = read_table(options.data_feats / name / "wav.scp")
+    write_table(scp, data_dir.keep_keys(vectors, kept))
 
 
-def _directory(o: Options, name: str) -> Path:
-    return Path(o.dumpdir) / o.spk_embed_tag / name
+def _directory(options: Options, name: str) -> Path:
+    return Path(options.dumpdir) / options.spk_embed_tag / name

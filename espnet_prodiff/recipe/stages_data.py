@@ -12,18 +12,19 @@ from espnet_prodiff.recipe import data_dir
 from espnet_prodiff.recipe.jobs import (
     Job,
     Progress,
+    Status,
     count_lines,
     plugin,
     run_jobs,
     run_shown,
 )
 from espnet_prodiff.recipe.options import Options
-from espnet_prodiff.recipe.spk_embed import filter_embeddings, take_embeddings
+from espnet_prodiff.recipe.spk_embed import copy_embeddings, filter_embeddings
 
 log = logging.getLogger("recipe")
 
 
-def prepare_data(o: Options) -> None:
+def prepare_data(options: Options) -> None:
     """Stage 1: run the recipe's own ``local/data.sh``."""
     script = Path("local/data.sh")
     if not script.is_file():
@@ -31,29 +32,30 @@ def prepare_data(o: Options) -> None:
             f"no {script} in {Path.cwd()}: run this in a recipe directory, "
             "or start at --stage 2"
         )
-    run_shown(["bash", str(script), *shlex.split(o.local_data_opts)])
+    run_shown(["bash", str(script), *shlex.split(options.local_data_opts)])
 
 
-def format_audio(o: Options) -> None:
+def format_audio(options: Options) -> None:
     """Stage 2: one mono file per utterance at ``fs``, and ``utt2num_samples``."""
-    for name in o.sets:
-        source, target = Path("data") / name, o.org(name)
-        data_dir.copy(source, target)
-        if target == o.data_feats / name:
+    for name in options.sets:
+        source, target = Path("data") / name, options.org(name)
+        data_dir.copy_data_dir(source, target)
+        if target == options.data_feats / name:
             _refuse_empty_text(source)
         for old in ("segments", "wav.scp", "reco2file_and_channel"):
             (target / old).unlink(missing_ok=True)
-        _format_set(o, source, target)
-        write_text(target / "feats_type", f"{o.feats_type}\n")
+        _format_set(options, source, target)
+        write_text(target / "feats_type", f"{options.feats_type}\n")
 
 
-def _format_set(o: Options, source: Path, target: Path) -> None:
+def _format_set(options: Options, source: Path, target: Path) -> None:
     cuts = source / "segments"
-    listed, stem = (
-        (cuts, "segments.{}") if cuts.exists() else (source / "wav.scp", "wav.{}.scp")
-    )
+    if cuts.exists():
+        listed, stem = cuts, "segments.{}"
+    else:
+        listed, stem = source / "wav.scp", "wav.{}.scp"
     total = len(read_table(listed))
-    numbers = range(1, min(o.nj, total) + 1)
+    numbers = range(1, min(options.nj, total) + 1)
     logs, out = target / "logs", target / "data"
     # Utterances of an earlier run with more jobs must not linger in the lists.
     shutil.rmtree(logs, ignore_errors=True)
@@ -62,18 +64,21 @@ def _format_set(o: Options, source: Path, target: Path) -> None:
     jobs = []
     for n, part in zip(numbers, parts, strict=True):
         tables = [source / "wav.scp", part] if cuts.exists() else [part, "none"]
-        settings = [out / f"format.{n}", o.audio_format, o.sampling_rate]
+        settings = [out / f"format.{n}", options.audio_format, options.sampling_rate]
         command = [*plugin("recipe.format_wav"), *map(str, tables + settings)]
         jobs.append(Job(command, logs / f"format_wav_scp.{n}.log"))
     counts = [out / f"format.{n}" / "utt2num_samples" for n in numbers]
     for path in counts:
         path.unlink(missing_ok=True)
-    title = f"stage 2: {source.name}"
-    run_jobs(jobs, Progress(title, total, lambda: count_lines(counts), "utt"), True)
+
+    def poll() -> Status:
+        return Status(count_lines(counts), total)
+
+    bar = Progress(f"stage 2: {source.name}", "utt", poll)
+    run_jobs(jobs, bar, single=True)
     for table in ("wav.scp", "utt2num_samples"):
         pieces = [out / f"format.{n}" / table for n in numbers]
-        text = "".join(p.read_text(encoding="utf-8") for p in pieces)
-        write_text(target / table, text)
+        write_table(target / table, data_dir.join_tables(pieces))
 
 
 def _refuse_empty_text(source: Path) -> None:
@@ -85,67 +90,67 @@ def _refuse_empty_text(source: Path) -> None:
         )
 
 
-def prepare_ids(o: Options) -> None:
+def prepare_ids(options: Options) -> None:
     """Stage 3: speaker embeddings, speaker ids and language ids."""
-    if o.use_spk_embed:
-        take_embeddings(o)
-    if o.use_sid:
-        _write_ids(o, "utt2spk", "spk2sid", "utt2sid")
-    if o.use_lid:
-        _write_ids(o, "utt2lang", "lang2lid", "utt2lid")
-    if not (o.use_spk_embed or o.use_sid or o.use_lid):
+    if options.use_spk_embed:
+        copy_embeddings(options)
+    if options.use_sid:
+        _write_ids(options, "utt2spk", "spk2sid", "utt2sid")
+    if options.use_lid:
+        _write_ids(options, "utt2lang", "lang2lid", "utt2lid")
+    if not (options.use_spk_embed or options.use_sid or options.use_lid):
         log.info("stage 3: no speaker or language input, nothing to do")
 
 
-def _write_ids(o: Options, source: str, names: str, target: str) -> None:
+def _write_ids(options: Options, source: str, names: str, target: str) -> None:
     """Number the training set's names from 1; 0 is for unknown ones."""
-    train = o.org(o.train_set)
-    known = sorted(set(read_table(train / source).values()))
-    ids = {"<unk>": "0"} | {name: str(n) for n, name in enumerate(known, 1)}
+    train = options.org(options.train_set)
+    values = sorted(set(read_table(train / source).values()))
+    ids = {"<unk>": "0"} | {value: str(n) for n, value in enumerate(values, 1)}
     write_table(train / names, ids)
-    for name in o.sets:
-        table = read_table(o.org(name) / source)
+    for name in options.sets:
+        table = read_table(options.org(name) / source)
         unknown = sorted(set(table.values()) - set(ids))
         if unknown:
             log.warning(
                 "stage 3: %s are not in the training set and get id 0: %s",
-                o.org(name) / source,
+                options.org(name) / source,
                 ", ".join(unknown[:10]),
             )
         numbers = {u: ids.get(v, "0") for u, v in table.items()}
-        write_table(o.org(name) / target, numbers)
+        write_table(options.org(name) / target, numbers)
 
 
-def filter_data(o: Options) -> None:
+def filter_data(options: Options) -> None:
     """Stage 4: take out utterances without text, too short or too long."""
-    shortest = int(o.min_wav_duration * o.sampling_rate)
-    longest = int(o.max_wav_duration * o.sampling_rate)
-    for name in dict.fromkeys((o.train_set, o.valid_set)):
-        source, target = o.org(name), o.data_feats / name
-        data_dir.copy(source, target)
+    shortest = int(options.min_wav_duration * options.sampling_rate)
+    longest = int(options.max_wav_duration * options.sampling_rate)
+    for name in dict.fromkeys((options.train_set, options.valid_set)):
+        source, target = options.org(name), options.data_feats / name
+        data_dir.copy_data_dir(source, target)
         extra = [x for x in ("utt2sid", "utt2lid") if (source / x).exists()]
         for table in ("feats_type", *extra):
-            write_text(target / table, (source / table).read_text())
+            write_table(target / table, read_table(source / table))
         lengths = read_table(source / "utt2num_samples")
-        fit = {u: n for u, n in lengths.items() if shortest < int(n) < longest}
+        fitting = {u: n for u, n in lengths.items() if shortest < int(n) < longest}
         wavs = read_table(source / "wav.scp")
         text = read_table(source / "text")
         spoken = {u: words for u, words in text.items() if words}
-        if not fit or not spoken:
+        if not fitting or not spoken:
             raise UserError(
                 f"{source}: no utterance is left of {len(lengths)}: {len(spoken)} have "
-                f"text, {len(fit)} are between {o.min_wav_duration} and "
-                f"{o.max_wav_duration} s (--min_wav_duration, --max_wav_duration)"
+                f"text, {len(fitting)} are between {options.min_wav_duration} and "
+                f"{options.max_wav_duration} s (--min_wav_duration, --max_wav_duration)"
             )
-        write_table(target / "utt2num_samples", fit)
-        write_table(target / "wav.scp", data_dir.only(wavs, fit))
+        write_table(target / "utt2num_samples", fitting)
+        write_table(target / "wav.scp", data_dir.keep_keys(wavs, fitting))
         write_table(target / "text", spoken)
-        data_dir.fix(target, extra)
+        data_dir.filter_to_common_utterances(target, extra)
         left = read_table(target / "text")
         log.info(
             "stage 4: %s keeps %d of %d utterances (%d too short or long, %d empty)",
-            target, len(left), len(lengths), len(lengths) - len(fit),
+            target, len(left), len(lengths), len(lengths) - len(fitting),
             len(text) - len(spoken),
         )  # fmt: skip
-        if o.use_spk_embed:
-            filter_embeddings(o, name)
+        if options.use_spk_embed:
+            filter_embeddings(options, name)

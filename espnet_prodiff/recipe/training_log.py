@@ -4,9 +4,8 @@ import re
 import time
 from pathlib import Path
 
-import yaml
-
-from espnet_prodiff.recipe.jobs import Progress
+from espnet_prodiff.fileio.yaml_files import read_yaml
+from espnet_prodiff.recipe.jobs import Status
 
 EPOCH = re.compile(r"(\d+)epoch results: (.*)")
 LOSS = re.compile(r"\[(train|valid)\][^\[]*?\bloss=([^,\s]+)")
@@ -14,34 +13,37 @@ LOSS = re.compile(r"\[(train|valid)\][^\[]*?\bloss=([^,\s]+)")
 
 def read_epochs(log: str) -> tuple[int, dict[str, str]]:
     """Number of the last finished epoch in a log, and its losses by set."""
-    found = EPOCH.findall(log)
-    if not found:
+    epochs = EPOCH.findall(log)
+    if not epochs:
         return 0, {}
-    number, results = found[-1]
+    number, results = epochs[-1]
     return int(number), dict(LOSS.findall(results))
 
 
-class TrainingProgress(Progress):
-    """A bar over the epochs of the training in ``exp``, with its losses."""
+class TrainingLog:
+    """Epochs and losses of the training in ``exp``, not of an earlier one there.
 
-    def __init__(self, title: str, exp: Path):
+    Args:
+        exp: Experiment directory.
+    """
+
+    def __init__(self, exp: Path):
         self.log, self.config = exp / "train.log", exp / "config.yaml"
-        self.text, self.started = "", False
-        # What an earlier run has left tells nothing of this one.
         self.old_config = _stamp(self.config)
         self.file, self.offset, _ = _stamp(self.log)
-        super().__init__(title, 0, lambda: 0, "epoch")
+        self.text, self.started = "", False
+        self.status = Status(0)
 
-    def update(self) -> None:
-        """Read what the log has gained."""
+    def read(self) -> Status:
+        """Return the last finished epoch, the number of epochs and the losses."""
         if not self.started:
-            fresh = _stamp(self.config)
+            stamp = _stamp(self.config)
             # ESPnet may still be writing a file of this very second.
-            written = time.time() - fresh[2] / 1e9 > 1
-            if fresh == self.old_config or not written or not self.log.exists():
-                return
-            config = yaml.safe_load(self.config.read_text(encoding="utf-8")) or {}
-            self.bar.reset(total=config.get("max_epoch"))
+            is_written = time.time() - stamp[2] / 1e9 > 1
+            if stamp == self.old_config or not is_written or not self.log.exists():
+                return self.status
+            config = read_yaml(self.config, "training config")
+            self.status = Status(0, config.get("max_epoch"))
             self.started = True
         if _stamp(self.log)[0] != self.file:  # a new log, the old one was moved
             self.file, self.offset = _stamp(self.log)[0], 0
@@ -50,14 +52,14 @@ class TrainingProgress(Progress):
             self.text = (self.text + f.read())[-20000:]
             self.offset = f.tell()
         epoch, losses = read_epochs(self.text)
-        if epoch > self.bar.n:
-            named = {f"{k} loss": v for k, v in losses.items()}
-            self.bar.set_postfix(named, refresh=False)
-            self.bar.update(epoch - self.bar.n)
+        if epoch > self.status.done:
+            values = {f"{k} loss": v for k, v in losses.items()}
+            self.status = Status(epoch, self.status.total, values)
+        return self.status
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
-    """Which file it is, how long and how new."""
+    """Return a file's inode, size and time of change in ns; zeros without a file."""
     if not path.exists():
         return 0, 0, 0
     stat = path.stat()

@@ -23,12 +23,12 @@ PLUGIN = (
     "nbpe", "durations", "align_args", "distill_steps", "distill_config",
     "distill_args", "distill_tag", "evaluate", "evaluate_args",
 )  # fmt: skip
-# Where our default is not that of tts.sh, it is always passed.
+# Always passed, since our defaults are not those of tts.sh.
 ALWAYS = ("python", "skip_scoring")
 
 
 def link(checkout: Path) -> None:
-    """Link what a recipe directory needs of the checkout.
+    """Link the checkout's files into a recipe directory.
 
     Raises:
         UserError: No recipe template there, or a file of ours in the way.
@@ -51,33 +51,24 @@ def link(checkout: Path) -> None:
             raise UserError(f"no {name} in {Path.cwd()}, tts.sh needs it")
 
 
-def is_ours(o: Options, number: int) -> bool:
-    """Whether ``tts.sh`` cannot do this stage: it knows no sentencepiece model."""
-    return o.token_type == "bpe" and number in (5, 10)
+def is_ours(options: Options, number: int) -> bool:
+    """Return True for the stages of a sentencepiece model, which tts.sh cannot do."""
+    return options.token_type == "bpe" and number in (5, 10)
 
 
-def run_stage(o: Options, number: int) -> None:
+def run_stage(options: Options, number: int) -> None:
     """Run one stage of ``tts.sh`` with these options."""
-    if o.token_type == "bpe":
-        model = f"--bpemodel {naming.bpe_model(o)}"
-        o = replace(o, train_args=f"{o.train_args} {model}".strip())
-    o = replace(o, stage=number, stop_stage=number)
-    words = command_line(o)
-    passed = dict(zip(words[::2], words[1::2], strict=True))
-    for f in fields(Options):
-        if f.name in PLUGIN:
-            passed.pop(f"--{f.name}", None)
-        elif f.name in ALWAYS:
-            passed[f"--{f.name}"] = (
-                str(getattr(o, f.name)).lower()
-                if (f.type is bool)
-                else str(getattr(o, f.name))
-            )
-    if number == 7 and o.ngpu == 0:
+    if options.token_type == "bpe":
+        model = f"--bpemodel {naming.bpe_model(options)}"
+        options = replace(options, train_args=f"{options.train_args} {model}".strip())
+    options = replace(options, stage=number, stop_stage=number)
+    defaults = {f.name: f.default for f in fields(Options) if f.name in PLUGIN}
+    words = command_line(replace(options, **defaults), ALWAYS)
+    if number == 7 and options.ngpu == 0:
         # path.sh gives every job one thread; a training on the CPU may use them all.
         os.environ["OMP_NUM_THREADS"] = str(os.cpu_count() or 1)
     try:
-        run_shown(["./tts.sh", *[w for pair in passed.items() for w in pair]])
+        run_shown(["./tts.sh", *words])
     finally:
-        if number == 7 and o.ngpu == 0:
+        if number == 7 and options.ngpu == 0:
             del os.environ["OMP_NUM_THREADS"]

@@ -26,7 +26,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "default half the teacher's",
     )
     group.add_argument(
-        "--start_model_file",
+        "--init_from",
+        "--start_model_file",  # its old name
         type=str_or_none,
         default=None,
         help="Weights that a student starts with; default: its teacher's",

@@ -103,10 +103,10 @@ class DiffusionTTSTask(TTSTask):
             if args.init_param:
                 model.tts.objective.init_from = None
                 model.tts.objective.shares_conditioning = False
-            elif args.start_model_file is not None:
-                model.tts.objective.init_from = Path(args.start_model_file)
+            elif args.init_from is not None:
+                model.tts.objective.init_from = Path(args.init_from)
             # A packed student names no other file.
-            args.teacher_model_file = args.start_model_file = None
+            args.teacher_model_file = args.init_from = None
         return model
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The aligner's own arithmetic: sums, eos, silence, refinement."""
+"""The aligner: sums, eos, silence, refinement."""
 
 import pytest
 import torch
@@ -63,7 +63,7 @@ def test_every_parameter_learns(aligner):
 
 
 def test_refinement_moves_a_boundary_to_the_change():
-    """Two symbols with clear means; boundaries two frames off come right."""
+    """Boundaries two frames off are corrected for symbols with clear means."""
     gaussians = TokenGaussians(2, 3)
     symbols = torch.tensor([0, 1, 0])
 
@@ -89,5 +89,5 @@ def test_refinement_keeps_tokens_of_one_frame():
     mel = torch.randn(6, 2)
     durations = torch.tensor([1, 1, 1, 3])
     gaussians.observe(symbols, mel, durations)
-    found = gaussians.refine(symbols, mel, durations)
-    assert found.sum() == 6 and found.min() >= 1
+    refined = gaussians.refine(symbols, mel, durations)
+    assert refined.sum() == 6 and refined.min() >= 1

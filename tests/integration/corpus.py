@@ -96,6 +96,11 @@ def train_options(corpus: Path, config: str, output_dir: Path) -> list[str]:
     return options
 
 
+def without_durations(options):
+    pairs = zip(options[::2], options[1::2], strict=True)
+    return [word for pair in pairs if ",durations," not in pair[1] for word in pair]
+
+
 def train(corpus: Path, config: str, output_dir: Path, *more: str) -> Path:
     """Train in this process; returns the experiment directory."""
     from espnet_prodiff.bin.tts_train import main

@@ -21,14 +21,10 @@ from tests.integration.corpus import (
     read_config,
     train,
     train_options,
+    without_durations,
 )
 
 LABELS = ("--tts_conf", "conditioning=label", "--tts_conf", "num_labels=4")
-
-
-def without_durations(options):
-    pairs = zip(options[::2], options[1::2], strict=True)
-    return [word for pair in pairs if ",durations," not in pair[1] for word in pair]
 
 
 def with_labels(corpus, *more):

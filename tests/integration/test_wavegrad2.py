@@ -11,7 +11,7 @@ import torch
 import yaml
 from espnet2.bin import pack
 
-from espnet_prodiff.bin import distill, evaluate, tts_inference
+from espnet_prodiff.bin import distill, evaluate, tts_inference, tts_train
 from espnet_prodiff.errors import (
     ConfigError,
     DataError,
@@ -21,8 +21,15 @@ from espnet_prodiff.errors import (
 )
 from espnet_prodiff.fileio.checkpoint import load_weights
 from espnet_prodiff.inference.text2speech import Text2Speech
-from tests.integration.corpus import FS, HOP, SENTENCES, read_config, train
-from tests.integration.test_diffwave_training import without_durations
+from tests.integration.corpus import (
+    FS,
+    HOP,
+    SENTENCES,
+    read_config,
+    train,
+    train_options,
+    without_durations,
+)
 
 WAVEGRAD2 = "conf/debug/train_wavegrad2.yaml"
 
@@ -70,9 +77,6 @@ def test_a_resumed_training_equals_an_uninterrupted_one(corpus, wavegrad2, tmp_p
 
 
 def test_durations_are_needed(corpus, tmp_path):
-    from espnet_prodiff.bin import tts_train
-    from tests.integration.corpus import train_options
-
     options = train_options(corpus, WAVEGRAD2, tmp_path / "without")
     with pytest.raises(DataError, match="tts: wavegrad2 needs durations"):
         tts_train.main(without_durations(options))

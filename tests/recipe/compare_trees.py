@@ -1,10 +1,10 @@
-"""Compare what two runs of a recipe left in data/, dump/ and exp/.
+"""Compare the files of two runs of a recipe in data/, dump/ and exp/.
 
     python3 tests/recipe/compare_trees.py RECIPE_DIR RECIPE_DIR
 
 Names must be the same everywhere; text and audio must be equal to the byte, statistics
-to 1e-6, configurations in every value. What holds times or random weights (logs,
-run.sh, checkpoints, figures) is compared by name only.
+to 1e-6, configurations in every value. Files with times or random weights (logs,
+run.sh, checkpoints, figures) are compared by name only.
 """
 
 import sys
@@ -21,18 +21,19 @@ AUDIO = {".wav", ".flac"}
 
 
 def names(root: Path) -> set[str]:
-    found = {
+    """Return the paths of all files, relative to the recipe directory."""
+    files = {
         str(p.relative_to(root))
         for folder in FOLDERS
         for p in (root / folder).rglob("*")
         if not p.is_dir()
     }
     # TensorBoard's file names hold the time and the process.
-    return {n.rsplit("/", 1)[0] if "events.out.tfevents" in n else n for n in found}
+    return {n.rsplit("/", 1)[0] if "events.out.tfevents" in n else n for n in files}
 
 
 def difference(one: Path, two: Path, name: str) -> str:
-    """What differs in a file that both have, or nothing."""
+    """Say what differs in a file of both runs; empty if nothing does."""
     a, b = one / name, two / name
     generated = "/output." in name or a.name in GENERATED or "/wav/" in name
     if a.is_dir() or a.suffix in BY_NAME or (generated and "dump/" not in name):
@@ -50,19 +51,19 @@ def difference(one: Path, two: Path, name: str) -> str:
 
 
 def compare(one: Path, two: Path) -> list[str]:
-    """Every difference of two recipe directories, one line each."""
+    """Return every difference of two recipe directories, one line each."""
     left, right = names(one), names(two)
     lines = [f"only in {one}: {n}" for n in sorted(left - right)]
     lines += [f"only in {two}: {n}" for n in sorted(right - left)]
     for name in sorted(left & right):
-        found = difference(one, two, name)
-        if found:
-            lines.append(f"{name}: {found}")
+        message = difference(one, two, name)
+        if message:
+            lines.append(f"{name}: {message}")
     return lines
 
 
 if __name__ == "__main__":
     first, second = map(Path, sys.argv[1:])
-    found = compare(first, second)
-    print("\n".join(found) or f"same: {len(names(first))} files")
-    sys.exit(bool(found))
+    differences = compare(first, second)
+    print("\n".join(differences) or f"same: {len(names(first))} files")
+    sys.exit(bool(differences))

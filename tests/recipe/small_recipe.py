@@ -22,9 +22,9 @@ def make_recipe(directory: Path) -> Path:
 
 
 def run_recipe(directory: Path, *words: str, checkout: str = "") -> str:
-    """Run the recipe with the tiny configuration; returns its output.
+    """Run the recipe with the tiny configuration.
 
-    The exit status is the output's last line.
+    Returns its output, with the exit status in the last line.
     """
     sets = {"train_set": "tr_no_dev", "valid_set": "dev", "test_sets": "eval1"}
     options = sets | {

@@ -69,18 +69,17 @@ def test_ljspeech_sets(recipe):
     lj_corpus(recipe("ljspeech") / "downloads" / "LJSpeech-1.1")
     result = run("--num_dev", "1", "--num_eval", "2")
     assert result.returncode == 0, result.stderr
-    read = read_table
-    assert list(read(Path("data/tr_no_dev/text"))) == ["LJ001-0000", "LJ001-0001"]
-    assert read(Path("data/dev/text")) == {"LJ001-0002": "Mister 2"}
-    assert read(Path("data/eval1/wav.scp")) == {
+    assert list(read_table(Path("data/tr_no_dev/text"))) == ["LJ001-0000", "LJ001-0001"]
+    assert read_table(Path("data/dev/text")) == {"LJ001-0002": "Mister 2"}
+    assert read_table(Path("data/eval1/wav.scp")) == {
         f"LJ001-000{i}": f"downloads/LJSpeech-1.1/wavs/LJ001-000{i}.wav" for i in (3, 4)
     }
-    assert read(Path("data/eval1/spk2utt")) == {"LJ": "LJ001-0003 LJ001-0004"}
+    assert read_table(Path("data/eval1/spk2utt")) == {"LJ": "LJ001-0003 LJ001-0004"}
     for name in ("tr_no_dev", "dev", "eval1"):
-        data_dir.check(Path("data") / name)
+        data_dir.check_data_dir(Path("data") / name)
 
 
-def test_ljspeech_says_what_is_missing(recipe):
+def test_ljspeech_names_missing_files(recipe):
     root = recipe("ljspeech") / "downloads" / "LJSpeech-1.1"
     lj_corpus(root)
     (root / "wavs" / "LJ001-0003.wav").unlink()
@@ -97,19 +96,18 @@ def test_vctk_sets(recipe):
     vctk_corpus(recipe("vctk") / "downloads" / "VCTK-Corpus-0.92")
     result = run("--num_dev", "1", "--num_eval", "1")
     assert result.returncode == 0, result.stderr
-    read = read_table
-    assert read(Path("data/tr_no_dev/spk2utt")) == {
+    assert read_table(Path("data/tr_no_dev/spk2utt")) == {
         "p225": "p225_000 p225_001",
         "p226": "p226_000",
     }
-    assert read(Path("data/dev/text")) == {
+    assert read_table(Path("data/dev/text")) == {
         "p225_002": "Sentence 2.",
         "p226_001": "Sentence 1.",
     }
-    assert list(read(Path("data/eval1/wav.scp"))) == ["p225_003", "p226_002"]
-    assert read(Path("data/eval1/wav.scp"))["p226_002"].endswith("002_mic1.flac")
+    assert list(read_table(Path("data/eval1/wav.scp"))) == ["p225_003", "p226_002"]
+    assert read_table(Path("data/eval1/wav.scp"))["p226_002"].endswith("002_mic1.flac")
     for name in ("tr_no_dev", "dev", "eval1"):
-        data_dir.check(Path("data") / name)
+        data_dir.check_data_dir(Path("data") / name)
 
 
 @pytest.fixture
@@ -159,7 +157,7 @@ def test_vctk_is_fetched_checked_and_unpacked(recipe, server):
     assert len(read_table(Path("data/tr_no_dev/text"))) == 3
 
 
-def test_a_download_of_other_bytes_is_refused(recipe, server):
+def test_a_download_with_another_checksum_is_refused(recipe, server):
     folder, address = server
     archive = folder / "LJSpeech-1.1.tar.bz2"
     archive.write_bytes(b"right")
@@ -172,7 +170,7 @@ def test_a_download_of_other_bytes_is_refused(recipe, server):
     assert not Path("downloads/LJSpeech-1.1.tar.bz2").exists()
 
 
-def test_without_a_network_the_way_out_is_named(recipe):
+def test_a_failed_download_names_the_manual_way(recipe):
     recipe("ljspeech")
     archive = Path("LJSpeech-1.1.tar.bz2")
     archive.write_bytes(b"x")

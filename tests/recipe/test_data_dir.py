@@ -1,7 +1,6 @@
 import pytest
 
 from espnet_prodiff.errors import UserError
-from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.recipe import data_dir
 
 
@@ -13,7 +12,7 @@ def write(directory, **tables):
     return directory
 
 
-def a_set(directory, **changes):
+def write_set(directory, **changes):
     tables = {
         "utt2spk": ["b2 B", "a1 A", "b1 B"],
         "text": ["b2 two", "a1  eins\tzwei", "b1"],
@@ -26,32 +25,10 @@ def lines(path):
     return path.read_text(encoding="utf-8").splitlines()
 
 
-def test_read_table_joins_blanks_and_keeps_empty_values(tmp_path):
-    d = write(tmp_path, text=["u1 a  b\tc ", "u2", "u3 ɑː"])
-    table = read_table(d / "text")
-    assert table == {"u1": "a b c", "u2": "", "u3": "ɑː"}
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"u1 a\n\nu2 b\n", "line 2 is empty"),
-        (b"u1 a\nu2 b\nu1 c\n", "line 3 has 'u1' a second time"),
-        (b"u1 \xff\xfe\n", "is not UTF-8"),
-        (None, "does not exist"),
-    ],
-)
-def test_read_table_names_file_and_line(tmp_path, content, message):
-    if content is not None:
-        (tmp_path / "text").write_bytes(content)
-    with pytest.raises(UserError, match=f"text.*{message}"):
-        read_table(tmp_path / "text")
-
-
-def test_split_gives_the_first_parts_one_more():
-    parts = data_dir.split(list(range(11)), 4)
+def test_split_evenly_gives_the_first_parts_one_more():
+    parts = data_dir.split_evenly(list(range(11)), 4)
     assert parts == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10]]
-    assert data_dir.split("ab", 2) == ["a", "b"]
+    assert data_dir.split_evenly("ab", 2) == ["a", "b"]
 
 
 def test_split_table_keeps_every_line_once(tmp_path):
@@ -61,9 +38,15 @@ def test_split_table_keeps_every_line_once(tmp_path):
     assert lines(tmp_path / "2") == ["c 4"]
 
 
+def test_join_tables_keeps_the_order_of_the_files(tmp_path):
+    d = write(tmp_path, wav_scp=["b 2", "a 1"], text=["c 3"])
+    joined = data_dir.join_tables([d / "wav.scp", d / "text"])
+    assert list(joined.items()) == [("b", "2"), ("a", "1"), ("c", "3")]
+
+
 def test_copy_sorts_by_key_and_makes_spk2utt(tmp_path):
-    source = a_set(tmp_path / "from", utt2lang=["b1 en", "b2 en", "a1 de"])
-    data_dir.copy(source, tmp_path / "to")
+    source = write_set(tmp_path / "from", utt2lang=["b1 en", "b2 en", "a1 de"])
+    data_dir.copy_data_dir(source, tmp_path / "to")
     to = tmp_path / "to"
     assert lines(to / "utt2spk") == ["a1 A", "b1 B", "b2 B"]
     assert lines(to / "spk2utt") == ["A a1", "B b1 b2"]
@@ -73,9 +56,9 @@ def test_copy_sorts_by_key_and_makes_spk2utt(tmp_path):
 
 
 def test_copy_moves_aside_what_only_the_target_has(tmp_path):
-    source = a_set(tmp_path / "from")
+    source = write_set(tmp_path / "from")
     to = write(tmp_path / "to", utt2lang=["x en"])
-    data_dir.copy(source, to)
+    data_dir.copy_data_dir(source, to)
     assert not (to / "utt2lang").exists()
     assert lines(to / ".backup" / "utt2lang") == ["x en"]
 
@@ -92,11 +75,11 @@ def test_copy_moves_aside_what_only_the_target_has(tmp_path):
 )
 def test_check_names_the_utterance(tmp_path, changes, message):
     with pytest.raises(UserError, match=message):
-        data_dir.check(a_set(tmp_path, **changes))
+        data_dir.check_data_dir(write_set(tmp_path, **changes))
 
 
-def test_fix_keeps_what_every_table_has_and_backs_up(tmp_path):
-    d = a_set(
+def test_filter_keeps_what_every_table_has_and_backs_up(tmp_path):
+    d = write_set(
         tmp_path,
         text=["a1 x", "b2 y"],
         wav_scp=["b1 1", "b2 2", "a1 0"],
@@ -104,7 +87,7 @@ def test_fix_keeps_what_every_table_has_and_backs_up(tmp_path):
         spk2gender=["A f", "B m"],
     )
     (d / "wav.scp").write_text("b1 1\nb2 2\n")
-    data_dir.fix(d, ["utt2sid"])
+    data_dir.filter_to_common_utterances(d, ["utt2sid"])
     assert lines(d / "utt2spk") == ["b2 B"]
     assert lines(d / "spk2utt") == ["B b2"]
     assert lines(d / "text") == ["b2 y"]
@@ -114,6 +97,6 @@ def test_fix_keeps_what_every_table_has_and_backs_up(tmp_path):
     assert lines(d / ".backup" / "utt2spk") == ["a1 A", "b1 B", "b2 B"]
 
 
-def test_fix_refuses_to_leave_nothing(tmp_path):
+def test_filter_refuses_to_leave_nothing(tmp_path):
     with pytest.raises(UserError, match="no utterance is in all of"):
-        data_dir.fix(a_set(tmp_path, text=["other x"]))
+        data_dir.filter_to_common_utterances(write_set(tmp_path, text=["other x"]))

@@ -14,7 +14,7 @@ from espnet_prodiff.fileio.tables import read_table
 from tests.recipe.small_recipe import make_recipe, run_recipe
 
 
-def test_every_stage_and_going_on_after_a_failure(tmp_path):
+def test_every_stage_and_resumption_after_failures(tmp_path):
     d = make_recipe(tmp_path / "tts1")
     out = run_recipe(d, "--stop_stage", "1")
     assert out.endswith("\n0"), out

@@ -20,7 +20,7 @@ def wav(tmp_path, name="a.wav", samples=SINE, rate=8000, **options):
     return tmp_path / name
 
 
-def test_a_file_that_is_as_wanted_stays_where_it_is(tmp_path):
+def test_a_file_of_the_right_format_stays_where_it_is(tmp_path):
     source = wav(tmp_path)
     format_wav(scp(tmp_path, f"u {source}"), None, tmp_path / "out", "wav", 8000)
     assert read_table(tmp_path / "out" / "wav.scp") == {"u": str(source)}
@@ -28,7 +28,7 @@ def test_a_file_that_is_as_wanted_stays_where_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["flac", "wav"])
-def test_another_rate_or_format_is_written_anew(tmp_path, kind):
+def test_another_rate_or_format_is_converted(tmp_path, kind):
     source = wav(tmp_path)
     rate = 8000 if kind == "flac" else 16000
     format_wav(scp(tmp_path, f"u {source}"), None, tmp_path / "out", kind, rate)

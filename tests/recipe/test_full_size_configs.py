@@ -1,4 +1,4 @@
-"""The full-size configs end with clean speech, as far as an exact denoiser can tell.
+"""The last sampling step of the full-size configs starts from nearly clean speech.
 
 `benchmarks/step_placement.py` holds the oracle: a Wiener filter that knows the true
 power of every bin. At an SNR of 3 dB, where 50 even steps of WaveGrad 2 end, its
@@ -38,7 +38,7 @@ def speech(benchmark):
     return benchmark["Speech"](wavs)
 
 
-def test_the_oracle_tells_clean_from_muffled(benchmark, speech):
+def test_oracle_error_of_a_noisy_and_a_clean_last_step(benchmark, speech):
     even = NoiseSchedule.linear(1000, 1e-6, 0.01)
     last = float(even.log_snr(20.0)) + np.log(benchmark["SPEECH_POWER"])
     assert speech.last_step(last) > 1.2
@@ -53,20 +53,20 @@ def test_the_oracle_tells_clean_from_muffled(benchmark, speech):
         ("conf/train_wavegrad2.yaml", False),
         ("conf/train_wavegrad2_large.yaml", False),
         ("conf/train_wavegrad2_paper.yaml", False),
-        # What students learn is where their teacher's last step leads.
+        # Students are trained towards the result of their teacher's last step.
         ("conf/distill_diffwave.yaml", True),
         ("conf/distill_wavegrad2.yaml", True),
         ("conf/mini/distill_diffwave.yaml", True),
         ("conf/mini/distill_wavegrad2.yaml", True),
     ],
 )
-def test_the_last_step_hears_clean_speech(benchmark, speech, config, teacher):
+def test_last_step_ends_with_clean_speech(benchmark, speech, config, teacher):
     log_snr, _ = benchmark["last_log_snr"](config, teacher)
     assert speech.last_step(log_snr) <= 0.8
 
 
 @pytest.mark.parametrize("num_steps", [4, 6, 8, 12, 25])
-def test_so_do_students_and_few_steps_of_a_teacher(benchmark, speech, num_steps):
+def test_last_of_few_steps_ends_with_clean_speech(benchmark, speech, num_steps):
     for config in ("conf/train_diffwave.yaml", "conf/train_wavegrad2.yaml"):
         log_snr, _ = benchmark["last_log_snr"](config, num_steps=num_steps)
         assert speech.last_step(log_snr) <= 0.8

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from espnet_prodiff.errors import UserError
-from espnet_prodiff.recipe.jobs import Job, Progress, run_jobs, run_shown
-from espnet_prodiff.recipe.training_log import TrainingProgress, read_epochs
+from espnet_prodiff.recipe.jobs import Job, Progress, Status, run_jobs, run_shown
+from espnet_prodiff.recipe.training_log import TrainingLog, read_epochs
 
 LOG = """\
 2026-01-01 00:00:01,000 (trainer:1) INFO: 3epoch results: [train] iter_time=0.1, \
@@ -25,9 +25,9 @@ def python(code):
 
 def test_jobs_run_side_by_side_with_their_own_logs(tmp_path):
     jobs = [Job(python(f"print('made', {n})"), tmp_path / f"{n}.log") for n in range(3)]
-    bar = Progress("t", 3, lambda: len(list(tmp_path.glob("*.log"))), "job")
+    bar = Progress("t", "job", lambda: Status(len(list(tmp_path.glob("*.log"))), 3))
     run_jobs(jobs, bar, single=True)
-    assert bar.bar.n == 3
+    assert (bar.bar.n, bar.bar.total) == (3, 3)
     for n in range(3):
         text = (tmp_path / f"{n}.log").read_text()
         assert f"\nmade {n}\n" in text
@@ -98,7 +98,7 @@ def test_the_training_bar_follows_a_log_that_grows_or_is_renewed(tmp_path):
     log, config = tmp_path / "train.log", tmp_path / "config.yaml"
     log.write_text(LOG)
     config.write_text("max_epoch: 3\n")
-    bar = TrainingProgress("t", tmp_path)
+    bar = Progress("t", "epoch", TrainingLog(tmp_path).read)
     bar.update()
     assert bar.bar.n == 0  # all of an earlier run
     config.write_text("max_epoch: 9\n")
@@ -107,6 +107,7 @@ def test_the_training_bar_follows_a_log_that_grows_or_is_renewed(tmp_path):
         f.write(LOG.replace("4epoch", "6epoch").replace("3epoch", "5epoch"))
     bar.update()
     assert (bar.bar.n, bar.bar.total) == (6, 9)
+    assert bar.bar.postfix == "train loss=1.25, valid loss=0.125"
     log.rename(tmp_path / "train.1.log")
     log.write_text(LOG.replace("4epoch", "8epoch"))
     bar.update()

@@ -1,4 +1,4 @@
-"""The synthesised corpus: deterministic, complete, true to its options."""
+"""The synthesised corpus: deterministic, complete, according to its options."""
 
 import json
 import os
@@ -34,20 +34,20 @@ def table(folder: Path, name: str, file: str) -> dict[str, str]:
 
 
 def audio(folder: Path) -> dict[str, np.ndarray]:
-    found = {}
+    samples = {}
     for name in SETS:
         for utt, file in table(folder, name, "wav.scp").items():
             with wave.open(str(folder / file)) as f:
                 assert f.getparams()[:3] == (1, 2, 22050)
-                found[utt] = np.frombuffer(f.readframes(f.getnframes()), np.int16)
-    return found
+                samples[utt] = np.frombuffer(f.readframes(f.getnframes()), np.int16)
+    return samples
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("corpus") / "a"
-    done = make(folder)
-    assert done.returncode == 0, done.stderr
+    result = make(folder)
+    assert result.returncode == 0, result.stderr
     return folder
 
 
@@ -85,7 +85,7 @@ def test_data_dirs_are_consistent(corpus):
         )
 
 
-def test_phone_ends_are_the_truth(corpus):
+def test_phone_ends_match_the_audio(corpus):
     """Ends grow up to the last sample; pauses are silent, vowels are not."""
     waves = audio(corpus)
     lines = table(corpus, "dev", "phone_ends") | table(corpus, "eval1", "phone_ends")
@@ -103,7 +103,7 @@ def test_phone_ends_are_the_truth(corpus):
                 assert np.sqrt(np.mean(segment**2)) > 500, (utt, name)
 
 
-def test_same_options_same_bytes(corpus, tmp_path):
+def test_same_options_give_the_same_bytes(corpus, tmp_path):
     make(tmp_path / "b")
     (first,), (second,) = (
         list(f.glob("downloads/*")) for f in (corpus, tmp_path / "b")
@@ -119,7 +119,7 @@ def test_same_options_same_bytes(corpus, tmp_path):
             )
 
 
-def test_again_does_nothing_and_repairs_losses(tmp_path):
+def test_a_second_run_does_nothing_but_repairs_losses(tmp_path):
     options = ("--num_utts", "24")
     make(tmp_path / "a", *options)
     before = audio(tmp_path / "a")
@@ -175,8 +175,8 @@ def test_bad_options_are_refused(tmp_path):
         (("--hidden_variation", "yes"), "true or false"),
         (("--num_voices", "2", "--hidden_variation", "true"), "use one of them"),
     ):
-        done = make(tmp_path / "a", *options)
-        assert done.returncode != 0 and message in done.stderr
+        result = make(tmp_path / "a", *options)
+        assert result.returncode != 0 and message in result.stderr
         assert not (tmp_path / "a" / "data").exists()
 
 

@@ -15,59 +15,59 @@ from espnet_prodiff.recipe.resume import command_line
 SETS = ["--train_set", "tr", "--valid_set", "dev", "--test_sets", "dev eval1"]
 
 
-def options(*words):
+def make_options(*words):
     return resolve(parse([*SETS, *words]))
 
 
 def test_names_are_those_of_tts_sh():
-    o = options(
+    options = make_options(
         "--train_config", "conf/tuning/train_x.yaml", "--g2p", "g2p_en_no_space"
     )
-    assert o.tts_exp == "exp/tts_train_x_raw_phn_tacotron_g2p_en_no_space"
-    assert o.tts_stats_dir == "exp/tts_stats_raw_phn_tacotron_g2p_en_no_space"
-    assert (
-        str(token_list(o)) == "dump/token_list/phn_tacotron_g2p_en_no_space/tokens.txt"
-    )
-    assert o.inference_tag == "inference_train.loss.ave"
-    assert str(packed_model(o)).endswith(
+    assert options.tts_exp == "exp/tts_train_x_raw_phn_tacotron_g2p_en_no_space"
+    assert options.tts_stats_dir == "exp/tts_stats_raw_phn_tacotron_g2p_en_no_space"
+    tokens = "dump/token_list/phn_tacotron_g2p_en_no_space/tokens.txt"
+    assert str(token_list(options)) == tokens
+    assert options.inference_tag == "inference_train.loss.ave"
+    assert str(packed_model(options)).endswith(
         "g2p_en_no_space/tts_train_x_raw_phn_tacotron_g2p_en_no_space_train.loss.ave.zip"
     )
 
 
 def test_overrides_enter_the_names():
-    o = options(
+    options = make_options(
         *("--train_args", "--max_epoch 1 --optim adam", "--token_type", "char"),
         *("--cleaner", "none", "--inference_config", "conf/decode.yaml"),
         *("--inference_args", "--threshold 0.75", "--feats_extract", "linear"),
         *("--inference_model", "valid.loss.best.pth", "--expdir", "e"),
     )
-    assert o.tts_exp == "e/tts_train_raw_char_max_epoch1_optimadam"
-    assert o.tts_stats_dir == "e/tts_stats_raw_linear_char"
-    assert o.inference_tag == "decode_threshold0.75_valid.loss.best"
+    assert options.tts_exp == "e/tts_train_raw_char_max_epoch1_optimadam"
+    assert options.tts_stats_dir == "e/tts_stats_raw_linear_char"
+    assert options.inference_tag == "decode_threshold0.75_valid.loss.best"
 
 
 def test_sentencepiece_size_is_in_the_names():
-    o = options("--token_type", "bpe", "--nbpe", "30")
-    assert o.tts_exp == "exp/tts_train_raw_bpe30_tacotron"
-    assert o.tts_stats_dir == "exp/tts_stats_raw_bpe30_tacotron"
-    assert str(bpe_model(o)) == "dump/token_list/bpe_tacotron/unigram30.model"
+    options = make_options("--token_type", "bpe", "--nbpe", "30")
+    assert options.tts_exp == "exp/tts_train_raw_bpe30_tacotron"
+    assert options.tts_stats_dir == "exp/tts_stats_raw_bpe30_tacotron"
+    assert str(bpe_model(options)) == "dump/token_list/bpe_tacotron/unigram30.model"
 
 
 def test_each_step_count_decodes_into_its_own_directory():
-    o = options("--inference_model", "valid.loss.best.pth")
-    two = at_steps(o, 2, "exp/student")
+    options = make_options("--inference_model", "valid.loss.best.pth")
+    two = at_steps(options, 2, "exp/student")
     assert two.inference_tag == "inference_num_steps2_valid.loss.best"
     assert two.inference_args == "--num_steps 2"
     assert two.tts_exp == "exp/student"
-    named = at_steps(options("--inference_tag", "mine"), 1, "exp/x")
+    named = at_steps(make_options("--inference_tag", "mine"), 1, "exp/x")
     assert named.inference_tag == "mine_num_steps1"
 
 
 def test_last_value_counts_and_dashes_are_underscores():
-    o = options("--nj", "3", "--skip-train", "true", "--nj", "5")
-    assert (o.nj, o.skip_train, o.sets) == (5, True, ["tr", "dev", "eval1"])
-    assert options("--fs", "24k").sampling_rate == 24000
-    assert options("--train_args", "--max_epoch").train_args == "--max_epoch"
+    options = make_options("--nj", "3", "--skip-train", "true", "--nj", "5")
+    assert (options.nj, options.skip_train) == (5, True)
+    assert options.sets == ["tr", "dev", "eval1"]
+    assert make_options("--fs", "24k").sampling_rate == 24000
+    assert make_options("--train_args", "--max_epoch").train_args == "--max_epoch"
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,11 @@ def test_last_value_counts_and_dashes_are_underscores():
         (["eval1"], "found 'eval1'"),
         (["--nj"], "--nj needs a value"),
         (["--nj", "x"], "--nj is 'x', expected a whole number"),
-        (["--nj", "0"], "--nj is 0, expected 1 or more"),
-        (["--skip_train", "yes"], "expected one of: true, false"),
-        (["--token_type", "word"], "expected one of: phn, char, bpe"),
-        (["--audio_format", "mp3"], "expected one of: wav, flac, wav.ark, flac.ark"),
+        (["--nj", "0"], "--nj must be a whole number of at least 1"),
+        (["--skip_train", "yes"], "--skip_train must be one of true, false"),
+        (["--token_type", "word"], "must be one of phn, char, bpe, but it is 'word'"),
+        (["--audio_format", "mp3"], "must be one of wav, flac, wav.ark"),
+        (["--durations", "x"], "must be one of learned, given, none, but it is 'x'"),
         (["--fs", "fast"], "--fs is 'fast', expected Hz"),
         (["--durations", "given"], "needs --teacher_dumpdir"),
         (["--durations", "none", "--teacher_dumpdir", "d"], "contradicts"),
@@ -96,22 +97,25 @@ def test_a_bad_option_is_named(words, message):
     assert message in str(e.value)
 
 
-def test_stages_are_selected_as_in_tts_sh():
-    assert selected(options()) == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert selected(options("--stage", "6", "--skip_packing", "false")) == [6, 7, 8, 10]
-    assert selected(options("--skip_data_prep", "true", "--skip_eval", "true")) == [
-        6,
-        7,
-    ]
-    assert selected(options("--stage", "3", "--stop_stage", "4")) == [3, 4]
-    assert selected(options("--skip_train", "true", "--stage", "5")) == [5, 8]
+@pytest.mark.parametrize(
+    ("words", "stages"),
+    [
+        ([], [1, 2, 3, 4, 5, 6, 7, 8]),
+        (["--stage", "6", "--skip_packing", "false"], [6, 7, 8, 10]),
+        (["--skip_data_prep", "true", "--skip_eval", "true"], [6, 7]),
+        (["--stage", "3", "--stop_stage", "4"], [3, 4]),
+        (["--skip_train", "true", "--stage", "5"], [5, 8]),
+    ],
+)
+def test_stages_are_selected_as_in_tts_sh(words, stages):
+    assert selected(make_options(*words)) == stages
 
 
-def test_the_options_survive_their_own_run_script():
-    o = options(
+def test_a_run_script_has_the_same_options():
+    options = make_options(
         "--train_args", "--optim_conf lr=0.1", "--evaluate", "true", "--nj", "2"
     )
-    assert parse(command_line(o)) == o
+    assert parse(command_line(options)) == options
 
 
 def test_help_lists_every_option():

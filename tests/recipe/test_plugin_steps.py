@@ -13,7 +13,7 @@ MODEL = ["--inference_model", "valid.loss.best.pth", "--tts_exp", "exp/t"]
 CHAIN = ["--distill_steps", "2 1", "--distill_config", "conf/d.yaml"]
 
 
-def options(*words):
+def make_options(*words):
     return plugin_steps.with_durations(resolve(parse([*SETS, *MODEL, *words])))
 
 
@@ -43,9 +43,11 @@ def write_durations(directory, *names):
 
 
 def test_durations_are_learned_once(recipe, tmp_path):
-    o = options("--durations", "learned", "--fs", "22050", "--align_args", "--seed 3")
-    assert o.teacher_dumpdir == "dump/durations"
-    plugin_steps.learn_durations(o)
+    options = make_options(
+        "--durations", "learned", "--fs", "22050", "--align_args", "--seed 3"
+    )
+    assert options.teacher_dumpdir == "dump/durations"
+    plugin_steps.learn_durations(options)
     (command,) = recipe
     assert command[1:3] == ["-m", "espnet_prodiff.bin.align"]
     assert value(command, "--train_dir") == "dump/raw/tr"
@@ -54,27 +56,29 @@ def test_durations_are_learned_once(recipe, tmp_path):
     assert value(command, "--fs") == "22050"
     assert command[-2:] == ["--seed", "3"]
     write_durations(tmp_path / "dump/durations", "tr", "dev", "eval1")
-    plugin_steps.learn_durations(o)
+    plugin_steps.learn_durations(options)
     assert len(recipe) == 1
     write_table(tmp_path / "dump/raw/eval1/text", {"eval1": "x", "new": "y"})
-    plugin_steps.learn_durations(o)
+    plugin_steps.learn_durations(options)
     assert len(recipe) == 2
 
 
-def test_given_durations_have_to_be_complete(recipe, tmp_path):
-    o = options("--durations", "given", "--teacher_dumpdir", "mfa")
+def test_durations_of_the_user_must_be_complete(recipe, tmp_path):
+    options = make_options("--durations", "given", "--teacher_dumpdir", "mfa")
     write_durations(tmp_path / "mfa", "tr", "dev")
-    plugin_steps.learn_durations(o)  # test sets need none
+    plugin_steps.learn_durations(options)  # test sets need none
     write_table(tmp_path / "mfa/dev/durations", {"dev1": "1 2"})
     message = r"mfa/<set>/durations lacks 1 utterances, first dev/dev2.*learned"
     with pytest.raises(UserError, match=message):
-        plugin_steps.learn_durations(o)
-    plugin_steps.learn_durations(options())
+        plugin_steps.learn_durations(options)
+    plugin_steps.learn_durations(make_options())
     assert recipe == []
 
 
-def test_the_students_are_trained_by_one_command(recipe):
-    plugin_steps.distill(options(*CHAIN, "--ngpu", "0", "--distill_args", "--seed 1"))
+def test_students_are_trained_by_one_command(recipe):
+    plugin_steps.distill(
+        make_options(*CHAIN, "--ngpu", "0", "--distill_args", "--seed 1")
+    )
     (command,) = recipe
     assert command[1:3] == ["-m", "espnet_prodiff.bin.distill"]
     assert value(command, "--teacher_model_file") == "exp/t/valid.loss.best.pth"
@@ -84,11 +88,13 @@ def test_the_students_are_trained_by_one_command(recipe):
     assert command[-2:] == ["--seed", "1"]
 
 
-def test_a_tag_keeps_other_students_apart(recipe):
-    o = options("--distill_steps", "4 2", *CHAIN[2:], "--distill_tag", "half")
-    plugin_steps.distill(o)
+def test_distill_tag_is_in_the_names_of_the_students(recipe):
+    options = make_options(
+        "--distill_steps", "4 2", *CHAIN[2:], "--distill_tag", "half"
+    )
+    plugin_steps.distill(options)
     assert value(recipe[0], "--output_prefix") == "exp/t_half"
-    assert {k: s.tts_exp for k, s in plugin_steps.systems(o).items()} == {
+    assert {k: s.tts_exp for k, s in plugin_steps.systems(options).items()} == {
         "teacher, 4 steps": "exp/t",
         "teacher, 2 steps": "exp/t",
         "student half, 4 steps": "exp/t_half_steps4",
@@ -96,22 +102,22 @@ def test_a_tag_keeps_other_students_apart(recipe):
     }
 
 
-def test_stage_8_decodes_teacher_undistilled_and_students(recipe):
-    found = plugin_steps.systems(options(*CHAIN))
-    assert {k: (s.tts_exp, s.inference_tag) for k, s in found.items()} == {
+def test_stage_8_decodes_the_teacher_with_all_steps_and_the_students(recipe):
+    systems = plugin_steps.systems(make_options(*CHAIN))
+    assert {k: (s.tts_exp, s.inference_tag) for k, s in systems.items()} == {
         "teacher, 4 steps": ("exp/t", "inference_valid.loss.best"),
         "teacher, 2 steps": ("exp/t", "inference_num_steps2_valid.loss.best"),
         "teacher, 1 step": ("exp/t", "inference_num_steps1_valid.loss.best"),
         "student, 2 steps": ("exp/t_steps2", "inference_num_steps2_valid.loss.best"),
         "student, 1 step": ("exp/t_steps1", "inference_num_steps1_valid.loss.best"),
     }
-    assert list(plugin_steps.systems(options())) == ["model, 4 steps"]
-    assert plugin_steps.last_student(options(*CHAIN)).tts_exp == "exp/t_steps1"
+    assert list(plugin_steps.systems(make_options())) == ["model, 4 steps"]
+    assert plugin_steps.last_student(make_options(*CHAIN)).tts_exp == "exp/t_steps1"
 
 
-def test_the_evaluation_is_told_of_every_system(recipe):
-    o = options("--distill_steps", "2", *CHAIN[2:], "--durations", "learned")
-    plugin_steps.evaluate(o)
+def test_every_system_is_evaluated(recipe):
+    options = make_options("--distill_steps", "2", *CHAIN[2:], "--durations", "learned")
+    plugin_steps.evaluate(options)
     (command,) = recipe
     assert value(command, "--output_dir") == "exp/t_steps2/results"
     assert value(command, "--durations") == "dump/durations/eval1/durations"
@@ -127,13 +133,14 @@ def test_the_evaluation_is_told_of_every_system(recipe):
     ]
 
 
-def test_decoding_jobs_are_joined_sorted(tmp_path):
+def test_output_of_decoding_jobs_is_joined_and_sorted(tmp_path):
     parts = [tmp_path / "log" / f"output.{n}" for n in (1, 2)]
     for part, utterances in zip(parts, (["c", "a"], ["b"]), strict=True):
-        write = write_table
-        write(part / "norm" / "feats.scp", {u: f"{part}/{u}.npy" for u in utterances})
-        write(part / "durations" / "durations", {u: "1 2" for u in utterances})
-        write(part / "speed" / "speed", {u: "1 2 3" for u in utterances})
+        write_table(
+            part / "norm" / "feats.scp", {u: f"{part}/{u}.npy" for u in utterances}
+        )
+        write_table(part / "durations" / "durations", {u: "1 2" for u in utterances})
+        write_table(part / "speed" / "speed", {u: "1 2 3" for u in utterances})
         for u in utterances:
             write_text(part / "wav" / f"{u}.wav", u)
     stages_decode.merge(tmp_path, parts)
@@ -147,8 +154,8 @@ def test_decoding_jobs_are_joined_sorted(tmp_path):
     assert not (parts[0] / "wav").exists()
 
 
-def test_what_cannot_be_done_is_refused(recipe):
+def test_missing_models_and_several_nodes_are_refused(recipe):
     with pytest.raises(UserError, match="exp/t/valid.loss.best.pth does not exist"):
-        stages_decode.decode(options())
+        stages_decode.decode(make_options())
     with pytest.raises(UserError, match="--num_nodes is 2.*set ESPNET_ROOT"):
-        stages_train.train(options("--num_nodes", "2"))
+        stages_train.train(make_options("--num_nodes", "2"))

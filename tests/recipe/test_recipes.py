@@ -34,22 +34,26 @@ def options_of(recipe, tmp_path, *more):
 
 
 @pytest.mark.parametrize("recipe", ["mini", "ljspeech", "vctk"])
-def test_a_recipe_names_files_that_exist(recipe, tmp_path):
-    o = options_of(recipe, tmp_path, "--nj", "7")
+def test_files_that_a_recipe_names_exist(recipe, tmp_path):
+    options = options_of(recipe, tmp_path, "--nj", "7")
     directory = RECIPES / recipe / "tts1"
-    for name in (o.train_config, o.distill_config):
+    for name in (options.train_config, options.distill_config):
         assert "max_epoch" in read_config(str(directory / name))
-    assert (directory / o.inference_config).exists()
-    assert o.nj == 7
-    assert o.durations == "learned"
-    assert o.distill_steps == "2"
-    assert not o.skip_packing
-    assert o.srctexts == "data/tr_no_dev/text"
+    assert (directory / options.inference_config).exists()
+    assert options.nj == 7
+    assert options.durations == "learned"
+    assert options.distill_steps == "2"
+    assert not options.skip_packing
+    assert options.srctexts == "data/tr_no_dev/text"
 
 
-def test_the_multi_speaker_recipe_has_room_for_every_speaker(tmp_path):
-    o = options_of("vctk", tmp_path)
-    config = read_config(str(RECIPES / "vctk" / "tts1" / o.train_config))
-    assert o.use_sid
+def test_the_multi_speaker_recipe_has_an_embedding_for_every_speaker(tmp_path):
+    options = options_of("vctk", tmp_path)
+    config = read_config(str(RECIPES / "vctk" / "tts1" / options.train_config))
+    assert options.use_sid
     assert config["tts_conf"]["spks"] == 110  # 109 and the unknown one
-    assert (o.sampling_rate, o.n_shift, o.win_length) == (24000, 300, "1200")
+    assert (options.sampling_rate, options.n_shift, options.win_length) == (
+        24000,
+        300,
+        "1200",
+    )

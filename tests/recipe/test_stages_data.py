@@ -1,4 +1,5 @@
 import logging
+from pathlib import Path
 
 import kaldiio
 import numpy as np
@@ -47,22 +48,20 @@ def recipe(tmp_path, monkeypatch):
     return tmp_path
 
 
-def options(*words):
+def make_options(*words):
     sets = ["--train_set", "tr", "--valid_set", "dev", "--test_sets", "dev eval1"]
     more = ["--fs", "8000", "--nj", "2", "--audio_format", "wav", "--cleaner", "none"]
     return resolve(parse([*sets, *more, *words]))
 
 
 def table(name):
-    from pathlib import Path
-
     return read_table(Path(name))
 
 
-def test_stages_two_to_four_by_value(recipe, caplog):
+def test_tables_of_stages_two_to_four(recipe, caplog):
     caplog.set_level(logging.INFO)
-    o = options("--use_sid", "true", "--use_lid", "true")
-    stages_data.format_audio(o)
+    options = make_options("--use_sid", "true", "--use_lid", "true")
+    stages_data.format_audio(options)
     assert table("dump/raw/org/tr/utt2num_samples") == {
         "a1": "8000",
         "a2": "400",
@@ -71,14 +70,14 @@ def test_stages_two_to_four_by_value(recipe, caplog):
     }
     assert table("dump/raw/eval1/wav.scp") == {"b9": "data/eval1/b9.wav"}
     assert table("dump/raw/org/tr/feats_type") == {"raw": ""}
-    stages_data.prepare_ids(o)
+    stages_data.prepare_ids(options)
     assert table("dump/raw/org/tr/spk2sid") == {"<unk>": "0", "anna": "1", "bert": "2"}
     assert table("dump/raw/org/dev/utt2sid") == {"a3": "1", "c1": "0"}
     assert table("dump/raw/eval1/utt2sid") == {"b9": "2"}
     assert table("dump/raw/org/tr/lang2lid") == {"<unk>": "0", "de": "1", "en": "2"}
     assert table("dump/raw/org/dev/utt2lid") == {"a3": "2", "c1": "0"}
     assert "not in the training set and get id 0: carl" in caplog.text
-    stages_data.filter_data(o)
+    stages_data.filter_data(options)
     for name, expected in (
         ("text", {"a1": "hello there", "b1": "a good day"}),
         ("utt2sid", {"a1": "1", "b1": "2"}),
@@ -91,11 +90,11 @@ def test_stages_two_to_four_by_value(recipe, caplog):
     assert "keeps 2 of 4 utterances (1 too short or long, 1 empty)" in caplog.text
 
 
-def test_fewer_jobs_leave_nothing_of_the_earlier_ones(recipe):
-    stages_data.format_audio(options("--audio_format", "flac"))
+def test_files_of_an_earlier_run_with_more_jobs_are_not_listed(recipe):
+    stages_data.format_audio(make_options("--audio_format", "flac"))
     first = table("dump/raw/org/tr/wav.scp")
     assert first["a1"] == "dump/raw/org/tr/data/format.1/a1.flac"
-    stages_data.format_audio(options("--audio_format", "flac", "--nj", "1"))
+    stages_data.format_audio(make_options("--audio_format", "flac", "--nj", "1"))
     again = table("dump/raw/org/tr/wav.scp")
     assert list(again) == list(first)
     assert again["b2"] == "dump/raw/org/tr/data/format.1/b2.flac"
@@ -104,28 +103,28 @@ def test_fewer_jobs_leave_nothing_of_the_earlier_ones(recipe):
 def test_a_test_utterance_without_text_is_named(recipe):
     write_table(recipe / "data/eval1/text", {"b9": ""})
     with pytest.raises(UserError, match="eval1/text: utterance b9 has no text"):
-        stages_data.format_audio(options())
+        stages_data.format_audio(make_options())
 
 
-def test_nothing_left_says_why(recipe):
-    o = options("--min_wav_duration", "5")
-    stages_data.format_audio(o)
+def test_an_empty_set_is_refused_with_the_reasons(recipe):
+    options = make_options("--min_wav_duration", "5")
+    stages_data.format_audio(options)
     with pytest.raises(UserError, match="3 have text, 0 are between 5.0 and 20.0 s"):
-        stages_data.filter_data(o)
+        stages_data.filter_data(options)
 
 
-def test_ready_speaker_embeddings_are_taken_over(recipe):
-    o = options("--use_spk_embed", "true", "--spk_embed_tag", "xvector")
-    stages_data.format_audio(o)
+def test_speaker_embeddings_of_the_data_are_copied(recipe):
+    options = make_options("--use_spk_embed", "true", "--spk_embed_tag", "xvector")
+    stages_data.format_audio(options)
     with pytest.raises(UserError, match=r"data/tr/xvector.scp does not exist.*ESPNET"):
-        stages_data.prepare_ids(o)
+        stages_data.prepare_ids(options)
     for name, utterances in CORPUS.items():
         path = f"data/{name}/xvector"
         with kaldiio.WriteHelper(f"ark,scp:{path}.ark,{path}.scp") as f:
             for i, u in enumerate(utterances):
                 f[u] = np.full(3, i, np.float32)
-    stages_data.prepare_ids(o)
-    stages_data.filter_data(o)
+    stages_data.prepare_ids(options)
+    stages_data.filter_data(options)
     vectors = kaldiio.load_scp("dump/xvector/tr/xvector.scp")
     assert list(vectors) == ["a1", "b1"]
     assert np.array_equal(vectors["b1"], np.full(3, 2))
@@ -133,17 +132,17 @@ def test_ready_speaker_embeddings_are_taken_over(recipe):
     assert np.array_equal(by_speaker["bert"], np.full(3, 2.5))
 
 
-def test_sentencepiece_tokens_and_a_size_that_does_not_suit(recipe):
+def test_sentencepiece_tokens_and_an_unsuitable_size(recipe):
     words = ("--token_type", "bpe", "--srctexts", "data/tr/text", "--nbpe")
     with pytest.raises(UserError, match="--nbpe 500 does not suit this text.*<= "):
-        make_token_list(options(*words, "500"))
-    o = options(*words, "16")
-    make_token_list(o)
+        make_token_list(make_options(*words, "500"))
+    options = make_options(*words, "16")
+    make_token_list(options)
     import sentencepiece
 
-    model = sentencepiece.SentencePieceProcessor(str(naming.bpe_model(o)))
+    model = sentencepiece.SentencePieceProcessor(str(naming.bpe_model(options)))
     pieces = model.encode("a good day", out_type=str)
-    tokens = naming.token_list(o).read_text().split("\n")
+    tokens = naming.token_list(options).read_text().split("\n")
     assert model.get_piece_size() == 16
     assert set(pieces) <= set(tokens)
     assert tokens[:2] + tokens[-2:] == ["<blank>", "<unk>", "<sos/eos>", ""]
@@ -151,9 +150,9 @@ def test_sentencepiece_tokens_and_a_size_that_does_not_suit(recipe):
 
 def test_no_text_for_tokens_is_named(recipe):
     with pytest.raises(UserError, match="--srctexts '' names no text"):
-        make_token_list(options())
+        make_token_list(make_options())
 
 
 def test_a_missing_data_script_is_named(recipe):
     with pytest.raises(UserError, match=r"no local/data.sh in .*--stage 2"):
-        stages_data.prepare_data(options())
+        stages_data.prepare_data(make_options())

@@ -18,7 +18,7 @@ SETS = ["--train_set", "tr", "--valid_set", "dev", "--test_sets", "eval1"]
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """A template whose tts.sh writes down how it was called."""
+    """A template whose tts.sh writes its arguments to the file ``called``."""
     template = tmp_path / "espnet" / "egs2" / "TEMPLATE"
     for folder in (
         "tts1",
@@ -53,7 +53,7 @@ def test_links_are_made_and_renewed(checkout):
         upstream.link(checkout / "egs2")
 
 
-def test_one_stage_with_our_door_and_without_our_options(checkout):
+def test_tts_sh_gets_the_python_option_and_none_of_the_plugins(checkout):
     upstream.link(checkout)
     words = ["--durations", "learned", "--distill_steps", "2", "--evaluate", "true"]
     more = ["--distill_config", "c", "--train_args", "--max_epoch 3"]
@@ -68,11 +68,11 @@ def test_one_stage_with_our_door_and_without_our_options(checkout):
     assert not ours & set(passed)
 
 
-def test_sentencepiece_goes_in_by_the_training_options(checkout):
+def test_sentencepiece_model_is_passed_in_the_training_options(checkout):
     upstream.link(checkout)
-    o = resolve(parse([*SETS, "--token_type", "bpe", "--nbpe", "20"]))
-    assert upstream.is_ours(o, 5)
-    upstream.run_stage(o, 7)
+    options = resolve(parse([*SETS, "--token_type", "bpe", "--nbpe", "20"]))
+    assert upstream.is_ours(options, 5)
+    upstream.run_stage(options, 7)
     called = Path("called").read_text()
     assert "[--bpemodel dump/token_list/bpe_tacotron/unigram20.model]" in called
     assert "[exp/tts_train_raw_bpe20_tacotron]" in called
@@ -83,7 +83,7 @@ def test_sentencepiece_goes_in_by_the_training_options(checkout):
     reason="ESPNET_ROOT is not set: it names an ESPnet checkout with egs2/TEMPLATE",
 )
 @pytest.mark.parametrize("kind", [("char", "wav"), ("bpe", "flac")])
-def test_tts_sh_and_the_python_driver_leave_the_same(tmp_path, kind):
+def test_tts_sh_and_the_python_recipe_write_the_same_files(tmp_path, kind):
     token_type, audio_format = kind
     words = ["--token_type", token_type, "--nbpe", "40", "--audio_format", audio_format]
     words += ["--nj", "2", "--use_sid", "true", "--local_data_opts"]
@@ -91,7 +91,7 @@ def test_tts_sh_and_the_python_driver_leave_the_same(tmp_path, kind):
     ours, theirs = (make_recipe(tmp_path / n) for n in ("ours", "theirs"))
     out = run_recipe(ours, *words)
     assert out.endswith("\n0"), out
-    # The same corpus for both: espeak-ng's voices with breath are never twice the same.
+    # The same corpus for both: espeak-ng's voices with breath differ from run to run.
     for name in ("downloads", "data"):
         shutil.copytree(ours / name, theirs / name)
     out = run_recipe(theirs, *words, checkout=os.environ["ESPNET_ROOT"])

@@ -53,7 +53,7 @@ _CALLBACK = ctypes.CFUNCTYPE(
 
 @dataclass(frozen=True)
 class Style:
-    """How an utterance is spoken.
+    """Voice, rate and pitch of an utterance.
 
     Attributes:
         voice: espeak voice, with an optional variant, as in "en-us+f2".
@@ -122,7 +122,7 @@ class Espeak:
     def synthesize(
         self, text: str, style: Style
     ) -> tuple[np.ndarray, list[tuple[str, int]]]:
-        """Speak one sentence.
+        """Synthesise one sentence.
 
         Args:
             text: English text.

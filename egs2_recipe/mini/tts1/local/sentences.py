@@ -1,4 +1,4 @@
-"""English sentences from a small grammar: varied, reproducible, never twice."""
+"""Random English sentences from a small grammar, each different, by a seed."""
 
 import random
 import re
@@ -110,8 +110,8 @@ def make_sentences(num_sentences: int, seed: int) -> list[str]:
     """Draw different sentences, every template in turn.
 
     Args:
-        num_sentences: How many.
-        seed: Same seed, same sentences; a longer list starts with the shorter one.
+        num_sentences: Number of sentences.
+        seed: Of the random choices; a longer list starts with the shorter one.
 
     Returns:
         Lower-case English sentences with ordinary punctuation.
@@ -121,14 +121,14 @@ def make_sentences(num_sentences: int, seed: int) -> list[str]:
     seen: set[str] = set()
     decks: dict[str, list[str]] = {}
     while len(sentences) < num_sentences:
-        template = _draw(rng, decks, "template", list(_TEMPLATES))
+        template = _deal(rng, decks, "template", list(_TEMPLATES))
         used: set[str] = set()
 
         def fill(match: re.Match[str], used: set[str] = used) -> str:
             slot = match.group(1)
-            word = _draw(rng, decks, slot, _WORDS[slot])
+            word = _deal(rng, decks, slot, _WORDS[slot])
             while word in used:
-                word = _draw(rng, decks, slot, _WORDS[slot])
+                word = _deal(rng, decks, slot, _WORDS[slot])
             used.add(word)
             return word
 
@@ -139,7 +139,7 @@ def make_sentences(num_sentences: int, seed: int) -> list[str]:
     return sentences
 
 
-def _draw(
+def _deal(
     rng: random.Random, decks: dict[str, list[str]], key: str, words: list[str]
 ) -> str:
     """Deal from a shuffled deck, so that every word comes up equally often."""

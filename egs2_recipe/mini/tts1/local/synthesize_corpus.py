@@ -5,13 +5,13 @@ Writes, in the recipe directory,
 
     downloads/mini_<fingerprint>/*.wav       16-bit, mono, 22,050 Hz
     data/{tr_no_dev,dev,eval1}/wav.scp, text, utt2spk, spk2utt
-    data/{tr_no_dev,dev,eval1}/phone_ends    the truth about the phones
+    data/{tr_no_dev,dev,eval1}/phone_ends    true boundaries of the phones
 
 A line of phone_ends is "<utt> <phone> <end> <phone> <end> ...": IPA names of espeak-ng
 and ends in samples, pauses named "sil", the last end being the number of samples.
 
-Same options and same espeakng-loader, same bytes. Interrupted, it starts again
-and leaves no half-made corpus; done with the same options, it does nothing.
+The same options and the same espeakng-loader give the same bytes. A corpus that is
+complete with the same options is kept; an incomplete one is made again.
 """
 
 import argparse
@@ -37,36 +37,23 @@ except ModuleNotFoundError as error:
     )
 from tqdm import tqdm
 
+from espnet_prodiff.fileio.atomic import write_text
+from espnet_prodiff.fileio.tables import read_table, write_table
+
 SETS = ("tr_no_dev", "dev", "eval1")
 MARKER = Path("data/.mini_corpus.json")
-# Speakers of --num_voices, and what --hidden_variation draws from: intelligible
-# variants that do not clip. The first is espeak-ng's own American voice.
+# Tables of data/<set>, and what of an utterance they hold.
+TABLES = {"text": "text", "utt2spk": "speaker", "phone_ends": "phone_ends"}
+# Speakers of --num_voices and of --hidden_variation: intelligible variants that do not
+# clip. The first is espeak-ng's American voice without a variant.
 VARIANTS = (
-    "",
-    "f2",
-    "m3",
-    "f4",
-    "m1",
-    "f1",
-    "m7",
-    "f3",
-    "m4",
-    "Annie",
-    "m2",
-    "Alicia",
-    "m8",
-)
+    "", "f2", "m3", "f4", "m1", "f1", "m7", "f3", "m4", "Annie", "m2", "Alicia", "m8",
+)  # fmt: skip
 
 
 def main() -> None:
-    """Parse the options, do the work, say where the corpus is."""
-    args = get_parser().parse_args()
-    options = {
-        "num_utts": args.num_utts,
-        "num_voices": args.num_voices,
-        "hidden_variation": args.hidden_variation,
-        "seed": args.seed,
-    }
+    """Parse the options, make the corpus, print where it is."""
+    options = vars(get_parser().parse_args())
     espeak = Espeak()
     sources = [Path(__file__).with_name(f) for f in ("sentences.py", "espeak.py")]
     digest = hashlib.sha256(
@@ -75,15 +62,15 @@ def main() -> None:
     for source in (Path(__file__), *sources):
         digest.update(source.read_bytes())
     corpus = Path("downloads") / f"mini_{digest.hexdigest()[:12]}"
-    done = {**options, "espeak": espeak.version, "corpus": str(corpus)}
-    if is_complete(done):
+    marker = {**options, "espeak": espeak.version, "corpus": str(corpus)}
+    if is_complete(marker):
         print(f"{corpus}: already there with these options, nothing to do")
         return
     MARKER.unlink(missing_ok=True)
     utts = plan(**options)
     seconds = synthesize(espeak, utts, corpus)
     write_data_dirs(utts, corpus)
-    write_atomically(MARKER, json.dumps(done, indent=1, sort_keys=True) + "\n")
+    write_text(MARKER, json.dumps(marker, indent=1, sort_keys=True) + "\n")
     print(
         f"{len(utts)} sentences, {seconds / 60:.1f} minutes of speech in {corpus}; "
         + ", ".join(f"data/{s}: {sum(u['set'] == s for u in utts)}" for s in SETS)
@@ -109,7 +96,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--hidden_variation",
         type=_true_or_false,
         default=False,
-        help="draw voice variant, pitch, pitch range and rate for every utterance, "
+        help="random voice variant, pitch, pitch range and rate in every utterance, "
         "without a label (true or false; needs --num_voices 1)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of sentences and styles")
@@ -119,7 +106,7 @@ def get_parser() -> argparse.ArgumentParser:
 def plan(
     num_utts: int, num_voices: int, hidden_variation: bool, seed: int
 ) -> list[dict]:
-    """Decide what is said, how, by whom, and in which set."""
+    """Choose text, style, speaker and set of every utterance."""
     if hidden_variation and num_voices > 1:
         sys.exit(
             "synthesize_corpus.py: --hidden_variation true is variation without a "
@@ -132,7 +119,7 @@ def plan(
         variant = VARIANTS[index % num_voices]
         style = Style(voice=_voice(variant))
         if hidden_variation:
-            style = draw_style(rng)
+            style = random_style(rng)
         left = num_utts - index
         utts.append(
             {
@@ -146,8 +133,8 @@ def plan(
     return utts
 
 
-def draw_style(rng: random.Random) -> Style:
-    """Draw what --hidden_variation leaves untold of an utterance."""
+def random_style(rng: random.Random) -> Style:
+    """Draw the voice, rate and pitch of an utterance of --hidden_variation."""
     return Style(
         voice=_voice(rng.choice(VARIANTS)),
         rate=rng.randint(140, 215),
@@ -165,7 +152,7 @@ def _speaker(variant: str) -> str:
 
 
 def synthesize(espeak: Espeak, utts: list[dict], corpus: Path) -> float:
-    """Speak every sentence into a new folder and name it `corpus` when complete.
+    """Synthesise every sentence into a new folder, named `corpus` when complete.
 
     Adds "phone_ends" to each of `utts`; returns the seconds of speech.
     """
@@ -208,42 +195,31 @@ def write_data_dirs(utts: list[dict], corpus: Path) -> None:
         speakers: dict[str, list[str]] = {}
         for utt in members:
             speakers.setdefault(utt["speaker"], []).append(utt["utt"])
-        lines = {
-            "wav.scp": [f"{u['utt']} {corpus}/{u['utt']}.wav" for u in members],
-            "text": [f"{u['utt']} {u['text']}" for u in members],
-            "utt2spk": [f"{u['utt']} {u['speaker']}" for u in members],
-            "spk2utt": [f"{s} {' '.join(ids)}" for s, ids in sorted(speakers.items())],
-            "phone_ends": [f"{u['utt']} {u['phone_ends']}" for u in members],
+        tables = {
+            "wav.scp": {u["utt"]: f"{corpus}/{u['utt']}.wav" for u in members},
+            "spk2utt": {s: " ".join(utts) for s, utts in sorted(speakers.items())},
+            **{
+                file: {u["utt"]: u[key] for u in members}
+                for file, key in TABLES.items()
+            },
         }
-        for file, content in lines.items():
-            write_atomically(
-                Path("data") / name / file, "".join(f"{line}\n" for line in content)
-            )
+        for file, table in tables.items():
+            write_table(Path("data") / name / file, table)
 
 
-def is_complete(done: dict) -> bool:
-    """Say whether the marker has these options and nothing was lost since."""
+def is_complete(marker: dict) -> bool:
+    """Return True if a corpus with this marker is there and lacks no file."""
     try:
-        if json.loads(MARKER.read_text()) != done:
+        if json.loads(MARKER.read_text(encoding="utf-8")) != marker:
             return False
+        files = [
+            Path("data") / name / file for name in SETS for file in ("spk2utt", *TABLES)
+        ]
         for name in SETS:
-            for line in (Path("data") / name / "wav.scp").read_text().splitlines():
-                if not Path(line.split(maxsplit=1)[1]).is_file():
-                    return False
-            for file in ("text", "utt2spk", "spk2utt", "phone_ends"):
-                if not (Path("data") / name / file).is_file():
-                    return False
+            files += map(Path, read_table(Path("data") / name / "wav.scp").values())
     except (OSError, ValueError):
         return False
-    return True
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that it is either complete or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    return all(file.is_file() for file in files)
 
 
 def _at_least(minimum: int):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from espnet_prodiff.alignment.features import MelConfig
-from espnet_prodiff.alignment.stage import AlignmentOptions, run
+from espnet_prodiff.alignment.stage import AlignmentOptions, align_corpora
 
 pytest.importorskip("espeakng_loader")
 LOCAL = Path(__file__).parents[2] / "egs2_recipe" / "mini" / "tts1" / "local"
@@ -26,8 +26,8 @@ def boundary_errors(folder: Path, name: str) -> np.ndarray:
     errors = []
     for line in (folder / "out" / name / "durations").read_text().splitlines():
         utt, *durations = line.split()
-        found = np.cumsum([int(d) for d in durations])[:-1]
-        errors.append(found - np.array(ends[utt]) / HOP)
+        learned = np.cumsum([int(d) for d in durations])[:-1]
+        errors.append(learned - np.array(ends[utt]) / HOP)
     return np.concatenate(errors)
 
 
@@ -57,7 +57,7 @@ def test_boundaries_on_phones(tmp_path):
     (tmp_path / "tokens.txt").write_text(
         "\n".join(["<blank>", "<unk>", *sorted(tokens), "<sos/eos>"]) + "\n"
     )
-    run(
+    align_corpora(
         AlignmentOptions(
             train_dir=tmp_path / "data" / "tr_no_dev",
             data_dirs=(tmp_path / "data" / "dev", tmp_path / "data" / "eval1"),

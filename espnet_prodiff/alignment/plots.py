@@ -1,4 +1,4 @@
-"""What the aligner did, as pictures."""
+"""Plots of the aligner's training and of its alignments."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from espnet_prodiff.fileio.figures import new_figure, save_figure
 
 
 def plot_losses(history: list[tuple[float, float]], path: Path) -> None:
-    """Draw the two losses over the updates into a PNG file."""
+    """Plot the two losses over the updates into a PNG file."""
     figure = new_figure(7, 4)
     axes = figure.subplots()
     for values, label in zip(
@@ -28,7 +28,7 @@ def plot_alignment(
     durations: torch.Tensor,
     path: Path,
 ) -> None:
-    """Draw attention and mel with the boundaries that were found into a PNG file.
+    """Plot attention and mel with the boundaries into a PNG file.
 
     Args:
         utt: The title.
