@@ -12,15 +12,15 @@ import espnet_prodiff
 PACKAGE = Path("espnet_prodiff")
 # A room imports from lower floors only; rooms of one floor do not know each other.
 FLOORS = (
-    {"errors"},
-    {"diffusion", "fileio"},
-    {"common"},
-    {"prodiff", "diffwave", "wavegrad2", "alignment"},
-    {"training"},
-    {"inference"},
-    {"evaluation"},
-    {"recipe"},
-    {"bin"},
+    ("errors",),
+    ("diffusion", "fileio"),
+    ("common",),
+    ("prodiff", "diffwave", "wavegrad2", "alignment"),
+    ("training",),
+    ("inference",),
+    ("evaluation",),
+    ("recipe",),
+    ("bin",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
