@@ -225,6 +225,24 @@ TABLES: dict[str, Callable[[], str]] = {
             "mcd": ("MCD, dB", ".2f", True),
         },
     ),
+    "wavegrad2": lambda: systems(
+        "wavegrad2",
+        {
+            "mcd": ("MCD, dB", ".2f", True),
+            "log_f0_rmse": ("log-F0 RMSE", ".3f", False),
+            "duration_ms": ("duration error, ms", ".1f", False),
+            "spread": ("spread", ".3f", True),
+        },
+    ),
+    "vocoder": lambda: systems(
+        "vocoder",
+        {
+            "pesq": ("PESQ", ".2f", True),
+            "stoi": ("STOI", ".3f", True),
+            "log_mel_l1": ("log-mel L1", ".3f", True),
+            "times_real_time": ("x real time", ".0f", False),
+        },
+    ),
 }
 
 

@@ -42,37 +42,26 @@ class Attention(AlignmentModule):
 
 
 class Aligner(nn.Module):
-    """Aligns tokens with mel frames.
+    """Aligns ``num_tokens`` tokens with mel frames of ``num_mels`` bands.
 
-    A sequence is [lead, token 1, ..., token N, eos]. `lead` is an additional symbol
-    for the silence before the first token, so that no token's embedding has to stand
-    for silence as well as for its sound; its frames are added to the first token.
-    `eos` is the last token of the token list, appended as in FastSpeech2, and takes the
-    silence at the end.
-
-    Args:
-        num_tokens: Size of the token list, eos being the last token.
-        num_mels: Size of a frame.
-        channels: Width of the embedding and of the alignment module.
+    A sequence is [lead, token 1, ..., token N, eos]. `lead` is an additional symbol for
+    the silence before the first token, so that no token's embedding has to stand for
+    silence as well as for its sound; its frames are added to the first token. `eos` is
+    the last of the token list, appended as in FastSpeech2, and takes the silence at the
+    end.
     """
 
     def __init__(self, num_tokens: int, num_mels: int, channels: int = 128) -> None:
         super().__init__()
-        self.num_tokens = num_tokens
-        self.num_mels = num_mels
-        self.channels = channels
+        self.num_tokens, self.num_mels, self.channels = num_tokens, num_mels, channels
         self.embedding = nn.Embedding(num_tokens + 1, channels)
         # The cache would keep a prior for every pair of lengths in memory.
         self.attention = Attention(channels, num_mels, cache_prior=False)
         self.forward_sum = ForwardSumLoss()
         self.gaussians = TokenGaussians(num_tokens + 1, num_mels)
+        # Of each mel band, to normalise with.
         self.register_buffer("mean", torch.zeros(num_mels))
         self.register_buffer("std", torch.ones(num_mels))
-
-    def set_statistics(self, mean: Tensor, std: Tensor) -> None:
-        """Set the mean and the standard deviation of the mels, both (num_mels,)."""
-        self.mean.copy_(mean)
-        self.std.copy_(std)
 
     def log_attention(
         self, tokens: list[Tensor], mels: list[Tensor]
@@ -84,17 +73,15 @@ class Aligner(nn.Module):
             mels: Log-mel frames, not normalised, each (L, num_mels).
 
         Returns:
-            Log attention with the prior (B, L, N + 2), positions per utterance (B,),
-            frames per utterance (B,).
+            Log attention with the prior (B, L, N + 2), positions (B,), frames (B,).
         """
         device = self.mean.device
         texts = [self._symbols(t) for t in tokens]
         text_lengths = torch.tensor([len(t) for t in texts])
         mel_lengths = torch.tensor([len(m) for m in mels])
         text = nn.utils.rnn.pad_sequence(texts, batch_first=True).to(device)
-        feats = nn.utils.rnn.pad_sequence(
-            [self._normalize(m) for m in mels], batch_first=True
-        )
+        frames = [self._normalize(m) for m in mels]
+        feats = nn.utils.rnn.pad_sequence(frames, batch_first=True)
         positions = torch.arange(text.size(1))
         padding = (positions >= text_lengths[:, None]).to(device)
         embedded = self.embedding(text).masked_fill(padding[..., None], 0.0)
@@ -104,14 +91,9 @@ class Aligner(nn.Module):
     def forward(
         self, tokens: list[Tensor], mels: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Return the forward-sum and the binarisation loss of a batch.
+        """Return the forward-sum and the binarisation loss of a batch, two scalars.
 
-        Args:
-            tokens: Token ids without eos, each (N,).
-            mels: Log-mel frames, not normalised, each (L, num_mels), L >= N + 2.
-
-        Returns:
-            Two scalars.
+        The arguments are those of `log_attention`, with L >= N + 2.
         """
         scores, text_lengths, mel_lengths = self.log_attention(tokens, mels)
         forward_sum = self.forward_sum(scores, text_lengths, mel_lengths)
@@ -122,9 +104,7 @@ class Aligner(nn.Module):
     def observe(self, tokens: Tensor, mel: Tensor) -> None:
         """Add an utterance, aligned by the attention, to the refinement's statistics.
 
-        Args:
-            tokens: Token ids without eos (N,).
-            mel: Log-mel frames, not normalised (L, num_mels), L >= N + 2.
+        The arguments are those of `align`, with L >= N + 2.
         """
         durations, _ = self._attend(tokens, mel)
         self.gaussians.observe(self._symbols(tokens), self._normalize(mel), durations)
@@ -154,9 +134,8 @@ class Aligner(nn.Module):
             return torch.ones(len(tokens) + 1, dtype=torch.long), attention
         durations, scores = self._attend(tokens, mel)
         if self.gaussians.count.any():
-            durations = self.gaussians.refine(
-                self._symbols(tokens), self._normalize(mel), durations
-            )
+            symbols = self._symbols(tokens)
+            durations = self.gaussians.refine(symbols, self._normalize(mel), durations)
         durations[1] += durations[0]
         first = torch.logaddexp(scores[:, :1], scores[:, 1:2])
         return durations[1:], torch.cat([first, scores[:, 2:]], dim=1)

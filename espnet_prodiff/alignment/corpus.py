@@ -17,14 +17,9 @@ _CACHE_BYTES = 2**30
 
 
 class Corpus:
-    """The utterances of one data directory.
+    """The utterances of a data directory with wav.scp and text.
 
     Reading it checks every file once, so that bad input is refused before training.
-
-    Args:
-        path: Data directory with wav.scp and text.
-        tokenizer: Text to ids.
-        extractor: Audio to mels.
 
     Attributes:
         utts: Utterances that can be aligned, in the order of wav.scp.
@@ -33,27 +28,19 @@ class Corpus:
         unalignable: Utterances that cannot be aligned, with the reason.
     """
 
-    def __init__(
-        self, path: Path, tokenizer: Tokenizer, extractor: MelExtractor
-    ) -> None:
-        self.path = path
-        self.name = path.name
+    def __init__(self, path: Path, tokenizer: Tokenizer, extractor: MelExtractor):
+        self.path, self.name = path, path.name
         self.utts: list[str] = []
         self.tokens: dict[str, Tensor] = {}
         self.num_frames: dict[str, int] = {}
         self.unalignable: dict[str, str] = {}
         self._extractor = extractor
-        self._files: dict[str, str] = {}
+        self._table = read_data_dir(path)
         self._cache: dict[str, Tensor] = {}
         self._cached_bytes = 0
-        bar = tqdm(
-            read_data_dir(path).items(),
-            desc=f"reading {self.name}",
-            unit="utt",
-            mininterval=1.0,
-        )
-        for utt, (file, text) in bar:
-            self._files[utt] = file
+        title = f"reading {self.name}"
+        bar = tqdm(self._table.items(), title, unit="utt", mininterval=1.0)
+        for utt, (_, text) in bar:
             tokens = tokenizer(text, utt)
             wav = self._read(utt)
             try:
@@ -80,7 +67,8 @@ class Corpus:
 
     def _read(self, utt: str) -> Tensor:
         """Read the samples (T_wav,) of an utterance."""
-        recording = read_recording(self._files[utt], utt, self._extractor.config.fs)
+        file, _ = self._table[utt]
+        recording = read_recording(file, utt, self._extractor.config.fs)
         return torch.from_numpy(recording.samples).float()
 
     def _keep(self, utt: str, mel: Tensor) -> None:

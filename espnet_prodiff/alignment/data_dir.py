@@ -17,13 +17,13 @@ def read_data_dir(path: Path) -> dict[str, tuple[str, str]]:
     audio, text = read_table(path / "wav.scp"), read_table(path / "text")
     if not audio:
         raise DataError(f"{path}/wav.scp is empty: run stages 1 to 4 again")
-    for table, file, other in ((text, "text", audio), (audio, "wav.scp", text)):
+    named = (text, "text"), (audio, "wav.scp")
+    for (table, file), (other, source) in (named, named[::-1]):
         missing = [utt for utt in other if utt not in table]
         if missing:
             raise DataError(
                 f"{path}/{file} lacks {len(missing)} utterances, first {missing[0]}: "
-                f"expected one line for each of the {len(other)} in "
-                f"{path}/{'wav.scp' if file == 'text' else 'text'}"
+                f"expected one line for each of the {len(other)} in {path}/{source}"
             )
     return {utt: (audio[utt], text[utt]) for utt in audio}
 

@@ -13,14 +13,8 @@ from espnet_prodiff.errors import UserError, check_positive
 class MelConfig:
     """Mel parameters, those of the model that will use the durations.
 
-    Attributes:
-        fs: Sampling rate in Hz.
-        n_fft: FFT size.
-        n_shift: Hop in samples.
-        win_length: Window in samples, None for n_fft.
-        fmin: Lowest frequency in Hz, None for 0.
-        fmax: Highest frequency in Hz, None for fs / 2.
-        n_mels: Mel bands.
+    ``fs``, ``fmin`` (None: 0) and ``fmax`` (None: fs / 2) are in Hz; ``n_fft``,
+    ``n_shift`` and ``win_length`` (None: n_fft) in samples.
 
     Raises:
         UserError: A value is not a whole number above 0.

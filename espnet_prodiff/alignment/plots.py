@@ -12,10 +12,8 @@ def plot_losses(history: list[tuple[float, float]], path: Path) -> None:
     """Plot the two losses over the updates into a PNG file."""
     figure = new_figure(7, 4)
     axes = figure.subplots()
-    for values, label in zip(
-        np.array(history).T, ("forward sum", "binarisation"), strict=True
-    ):
-        axes.plot(np.arange(1, len(values) + 1), values, label=label)
+    updates = np.arange(1, len(history) + 1)
+    axes.plot(updates, np.array(history), label=("forward sum", "binarisation"))
     axes.set(xlabel="update", ylabel="loss", yscale="log", title="Aligner")
     axes.legend()
     save_figure(figure, path)
@@ -40,16 +38,11 @@ def plot_alignment(
     figure = new_figure(9, 6)
     above, below = figure.subplots(2, 1, sharex=True)
     # The prior makes log attention small everywhere; the share in a frame is clear.
-    above.imshow(
-        attention.softmax(dim=1).T, origin="lower", aspect="auto", cmap="Blues"
-    )
+    shares = attention.softmax(dim=1).T
+    above.imshow(shares, origin="lower", aspect="auto", cmap="Blues")
     ends = durations.cumsum(0).numpy()
-    above.step(
-        np.arange(len(attention)),
-        np.repeat(np.arange(len(durations)), durations.numpy()),
-        color="tab:red",
-        linewidth=1,
-    )
+    path_of_tokens = np.repeat(np.arange(len(durations)), durations.numpy())
+    above.step(range(len(attention)), path_of_tokens, color="tab:red", linewidth=1)
     above.set(ylabel="token", title=utt)
     below.imshow(mel.T, origin="lower", aspect="auto", cmap="magma")
     below.vlines(ends[:-1] - 0.5, 0, mel.size(1) - 1, color="white", linewidth=0.5)

@@ -21,9 +21,7 @@ _PRIOR_FRAMES, _PRIOR_VARIANCE = 20.0, 0.3
 class TokenGaussians(nn.Module):
     """Gaussians of the frames of each token, estimated from the attention's durations.
 
-    Args:
-        num_symbols: Number of symbols.
-        num_mels: Size of a frame.
+    ``num_symbols`` is the number of symbols, ``num_mels`` the size of a frame.
     """
 
     def __init__(self, num_symbols: int, num_mels: int) -> None:
@@ -51,21 +49,15 @@ class TokenGaussians(nn.Module):
         self.squares.flatten(0, 1).index_add_(0, index, frames**2)
 
     def refine(self, symbols: Tensor, mel: Tensor, durations: Tensor) -> Tensor:
-        """Move the boundaries.
-
-        Args:
-            symbols: See `observe`, as the others.
-            mel: Normalised frames.
-            durations: Frames of each symbol.
+        """Move the boundaries; arguments as of `observe`.
 
         Returns:
             New durations (S,), long, at least 1, of the same sum.
         """
         mean = self.total / self.count.clamp(min=1)
         variance = (self.squares - self.count * mean**2).clamp(min=0)
-        variance = (variance + _PRIOR_FRAMES * _PRIOR_VARIANCE) / (
-            self.count + _PRIOR_FRAMES
-        )
+        variance = variance + _PRIOR_FRAMES * _PRIOR_VARIANCE
+        variance = variance / (self.count + _PRIOR_FRAMES)
         # A token of one frame has one part, so that the old path stays possible.
         parts = durations.clamp(max=_PARTS)
         owner = torch.repeat_interleave(torch.arange(len(symbols)), parts)

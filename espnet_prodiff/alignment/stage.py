@@ -12,14 +12,11 @@ from tqdm import tqdm
 
 from espnet_prodiff.alignment.aligner import Aligner
 from espnet_prodiff.alignment.corpus import Corpus
-from espnet_prodiff.alignment.data_dir import (
-    read_data_dir,
-    remove_utterances,
-)
+from espnet_prodiff.alignment.data_dir import read_data_dir, remove_utterances
 from espnet_prodiff.alignment.features import MelConfig, MelExtractor
 from espnet_prodiff.alignment.plots import plot_alignment, plot_losses
 from espnet_prodiff.alignment.tokens import Tokenizer
-from espnet_prodiff.alignment.training import default_updates, train
+from espnet_prodiff.alignment.training import train
 from espnet_prodiff.errors import DataError, check_positive
 from espnet_prodiff.fileio.atomic import atomic_path, write_text
 from espnet_prodiff.fileio.checkpoint import file_sha256, load_weights
@@ -100,24 +97,16 @@ def align_corpora(options: AlignmentOptions) -> None:
         print(f"{options.output_dir}: the durations are complete, nothing to do")
         return
     device = "cuda" if options.ngpu else "cpu"
-    tokenizer = Tokenizer(
-        options.token_list,
-        options.token_type,
-        options.cleaner,
-        options.g2p,
-        options.bpemodel,
-    )
+    text = (options.token_type, options.cleaner, options.g2p, options.bpemodel)
+    tokenizer = Tokenizer(options.token_list, *text)
     extractor = MelExtractor(options.mel)
     # All of them before training, so that bad input is refused at once.
     corpora = [Corpus(path, tokenizer, extractor) for path in dirs]
     if aligner is None:
-        num_updates = options.num_updates or default_updates(
-            len(corpora[0].utts), options.batch_size
-        )
         aligner, history = train(
             corpora[0],
             tokenizer.num_tokens,
-            num_updates=num_updates,
+            num_updates=options.num_updates,
             batch_size=options.batch_size,
             lr=options.lr,
             seed=options.seed,
@@ -170,26 +159,18 @@ def _remove_unalignable(corpus: Corpus, output_dir: Path) -> None:
     remove_utterances(corpus.path, set(corpus.unalignable))
     for utt, why in corpus.unalignable.items():
         logging.warning("%s: utterance %s cannot be aligned: %s", corpus.path, utt, why)
+    count = len(corpus.unalignable)
     logging.warning(
-        "%s: %d of %d utterances were left out (list: %s; the old files: %s/.backup)",
-        corpus.path,
-        len(corpus.unalignable),
-        len(corpus.utts) + len(corpus.unalignable),
-        listing,
-        corpus.path,
+        f"{corpus.path}: {count} of {len(corpus.utts) + count} utterances were left "
+        f"out (list: {listing}; the old files: {corpus.path}/.backup)"
     )
     corpus.unalignable = {}
 
 
 def save_aligner(aligner: Aligner, path: Path, trained: str) -> None:
     """Save a model; `trained` is a digest of its training's options and data."""
-    saved = {
-        "trained": trained,
-        "num_tokens": aligner.num_tokens,
-        "num_mels": aligner.num_mels,
-        "channels": aligner.channels,
-        "state_dict": aligner.state_dict(),
-    }
+    sizes = {k: getattr(aligner, k) for k in ("num_tokens", "num_mels", "channels")}
+    saved = {"trained": trained, **sizes, "state_dict": aligner.state_dict()}
     with atomic_path(path) as temporary:
         torch.save(saved, temporary)
 
@@ -205,10 +186,8 @@ def load_aligner(path: Path, trained: str) -> Aligner | None:
         aligner = Aligner(saved["num_tokens"], saved["num_mels"], saved["channels"])
         aligner.load_state_dict(saved["state_dict"])
     except (KeyError, TypeError, RuntimeError) as error:
-        raise DataError(
-            f"{path} is not a model of this aligner ({error}): delete it and run the "
-            "stage again"
-        ) from error
+        message = f"{path} is not a model of this aligner ({error}): delete it and run"
+        raise DataError(f"{message} the stage again") from error
     return aligner.eval()
 
 
@@ -238,9 +217,8 @@ def _is_done(output_dir: Path, data_dir: Path, model: str) -> bool:
         return False
     if done != {"model": model, "data": _fingerprint(data_dir)}:
         return False
-    if not (folder / "durations").is_file():
-        return False
-    return read_table(folder / "durations").keys() == read_data_dir(data_dir).keys()
+    file = folder / "durations"
+    return file.is_file() and read_table(file).keys() == read_data_dir(data_dir).keys()
 
 
 def _digest(*parts: str) -> str:

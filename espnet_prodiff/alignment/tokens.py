@@ -11,14 +11,7 @@ TOKEN_TYPES = ("phn", "char", "bpe", "word")
 
 
 class Tokenizer:
-    """ESPnet's cleaner, g2p, tokeniser and token list.
-
-    Args:
-        token_list: File with one token a line; the last is eos.
-        token_type: One of `TOKEN_TYPES`.
-        cleaner: ESPnet's name of a text cleaner, or None.
-        g2p: ESPnet's name of a g2p (for "phn"), or None for text that is phones.
-        bpemodel: sentencepiece model (for "bpe").
+    """ESPnet's cleaner, g2p, tokeniser and token list, as in `AlignmentOptions`.
 
     Raises:
         UserError: A file is missing, the list has no eos, or ESPnet refuses the
@@ -75,23 +68,16 @@ class Tokenizer:
         self._ids = preprocessor.token_id_converter.token2id
 
     def __call__(self, text: str, name: str) -> Tensor:
-        """Tokenise one utterance.
-
-        Args:
-            text: As in the `text` file.
-            name: The utterance, for messages.
-
-        Returns:
-            Token ids without eos (N,), long; N is 0 for text without a token.
+        """Return token ids without eos (N,), long; N may be 0.
 
         Raises:
-            DataError: A token is not in the token list.
+            DataError: A token of the utterance ``name`` is not in the token list.
         """
         cleaned = self._clean(text)
         tokens = self._split(cleaned) if cleaned.strip() else []
         unknown = [
-            f"{token!r} at position {position + 1} of {len(tokens)}"
-            for position, token in enumerate(tokens)
+            f"{token!r} at position {position} of {len(tokens)}"
+            for position, token in enumerate(tokens, 1)
             if token not in self._ids
         ]
         if unknown:

@@ -22,32 +22,20 @@ _MAX_OBSERVED = 3000
 History = list[tuple[float, float]]
 
 
-def default_updates(num_utts: int, batch_size: int) -> int:
-    """Return four epochs, at least 300 and at most 2,000 updates."""
-    updates = EPOCHS * math.ceil(num_utts / batch_size)
-    return min(max(updates, MIN_UPDATES), MAX_UPDATES)
-
-
 def train(
     corpus: Corpus,
     num_tokens: int,
     *,
-    num_updates: int,
+    num_updates: int | None,
     batch_size: int,
     lr: float,
     seed: int,
     device: str,
 ) -> tuple[Aligner, History]:
-    """Train an aligner on a corpus.
+    """Train an aligner of ``num_tokens`` symbols on a corpus.
 
-    Args:
-        corpus: The training set.
-        num_tokens: Size of the token list.
-        num_updates: Optimiser steps.
-        batch_size: Utterances a step.
-        lr: Peak learning rate of AdamW.
-        seed: Of the initial weights and the order of the batches.
-        device: "cpu" or "cuda".
+    The options are those of `AlignmentOptions`; without ``num_updates`` it takes four
+    epochs, at least 300 and at most 2,000 updates.
 
     Returns:
         The aligner, on `device`, and (forward-sum loss, binarisation loss) per update.
@@ -57,16 +45,21 @@ def train(
     """
     utts = [u for u in corpus.utts if corpus.num_frames[u] >= len(corpus.tokens[u]) + 2]
     if not utts:
+        reasons = [f"{utt}: {why}" for utt, why in corpus.unalignable.items()]
         raise DataError(
-            f"{corpus.path}: none of the {len(corpus.utts) + len(corpus.unalignable)} "
-            "utterances can be aligned (more tokens than frames, no text or bad "
-            f"audio); first: {_first(corpus.unalignable)}"
+            f"{corpus.path}: none of the {len(corpus.utts) + len(reasons)} utterances "
+            "can be aligned (more tokens than frames, no text or bad audio); first: "
+            f"{(reasons or ['none'])[0]}"
         )
+    if num_updates is None:
+        num_updates = EPOCHS * math.ceil(len(corpus.utts) / batch_size)
+        num_updates = min(max(num_updates, MIN_UPDATES), MAX_UPDATES)
     torch.manual_seed(seed)
     rng = random.Random(seed)
     mean, std = statistics(corpus, utts)
     aligner = Aligner(num_tokens, len(mean))
-    aligner.set_statistics(mean, std)
+    aligner.mean.copy_(mean)
+    aligner.std.copy_(std)
     aligner.to(device)
     optimizer = torch.optim.AdamW(aligner.parameters(), lr=lr)
     history: History = []
@@ -75,9 +68,8 @@ def train(
         for update in range(1, num_updates + 1):
             batches = batches or make_batches(corpus, utts, batch_size, rng)
             batch = batches.pop()
-            forward_sum, binarisation = aligner(
-                [corpus.tokens[u] for u in batch], [corpus.mel(u) for u in batch]
-            )
+            mels = [corpus.mel(u) for u in batch]
+            forward_sum, binarisation = aligner([corpus.tokens[u] for u in batch], mels)
             loss = forward_sum
             if update > _BINARISATION_FROM * num_updates:
                 loss = loss + binarisation
@@ -119,15 +111,7 @@ def make_batches(
     corpus: Corpus, utts: list[str], batch_size: int, rng: random.Random
 ) -> list[list[str]]:
     """Return one epoch of batches of similar lengths, in random order."""
-    by_length = sorted(
-        utts, key=lambda u: corpus.num_frames[u] * (1 + 0.1 * rng.random())
-    )
-    batches = [
-        by_length[i : i + batch_size] for i in range(0, len(by_length), batch_size)
-    ]
+    utts = sorted(utts, key=lambda u: corpus.num_frames[u] * (1 + 0.1 * rng.random()))
+    batches = [utts[i : i + batch_size] for i in range(0, len(utts), batch_size)]
     rng.shuffle(batches)
     return batches
-
-
-def _first(reasons: dict[str, str]) -> str:
-    return next((f"{utt}: {why}" for utt, why in reasons.items()), "none")

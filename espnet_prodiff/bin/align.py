@@ -23,40 +23,31 @@ def get_parser() -> argparse.ArgumentParser:
         description="Learn durations from text and audio alone.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    data = parser.add_argument_group("data")
-    data.add_argument(
-        "--train_dir", type=Path, required=True, help="data directory to learn from"
-    )
-    data.add_argument(
-        "--data_dirs", type=Path, nargs="*", default=[], help="others to align"
-    )
-    data.add_argument("--output_dir", type=Path, required=True)
-    text = parser.add_argument_group("text, as in training")
-    text.add_argument("--token_list", type=Path, required=True)
-    text.add_argument(
-        "--token_type", choices=("phn", "char", "bpe", "word"), default="phn"
-    )
-    text.add_argument("--cleaner", type=_optional(str), help="none for no cleaning")
-    text.add_argument("--g2p", type=_optional(str), help="none for text that is phones")
-    text.add_argument("--bpemodel", type=_optional(Path))
-    mel = parser.add_argument_group("mel, as in training")
-    mel.add_argument("--fs", type=_sampling_rate, default=22050)
-    mel.add_argument("--n_fft", type=int, default=1024)
-    mel.add_argument("--n_shift", type=int, default=256)
-    mel.add_argument("--win_length", type=_optional(int))
-    mel.add_argument("--fmin", type=_optional(int), default=80)
-    mel.add_argument("--fmax", type=_optional(int), default=7600)
-    mel.add_argument("--n_mels", type=int, default=80)
-    training = parser.add_argument_group("training")
-    training.add_argument(
-        "--num_updates",
-        type=_optional(int),
-        help="none: 4 epochs, at least 300 and at most 2000",
-    )
-    training.add_argument("--batch_size", type=int, default=8)
-    training.add_argument("--lr", type=float, default=2e-3)
-    training.add_argument("--seed", type=int, default=0)
-    training.add_argument("--ngpu", type=int, choices=(0, 1), default=0)
+    add = parser.add_argument_group("data").add_argument
+    add("--train_dir", type=Path, required=True, help="data directory to learn from")
+    add("--data_dirs", type=Path, nargs="*", default=[], help="others to align")
+    add("--output_dir", type=Path, required=True)
+    add = parser.add_argument_group("text, as in training").add_argument
+    add("--token_list", type=Path, required=True)
+    add("--token_type", choices=("phn", "char", "bpe", "word"), default="phn")
+    add("--cleaner", type=_optional(str), help="none for no cleaning")
+    add("--g2p", type=_optional(str), help="none for text that is phones")
+    add("--bpemodel", type=_optional(Path))
+    add = parser.add_argument_group("mel, as in training").add_argument
+    add("--fs", type=_sampling_rate, default=22050)
+    add("--n_fft", type=int, default=1024)
+    add("--n_shift", type=int, default=256)
+    add("--win_length", type=_optional(int))
+    add("--fmin", type=_optional(int), default=80)
+    add("--fmax", type=_optional(int), default=7600)
+    add("--n_mels", type=int, default=80)
+    add = parser.add_argument_group("training").add_argument
+    text = "none: 4 epochs, at least 300 and at most 2000"
+    add("--num_updates", type=_optional(int), help=text)
+    add("--batch_size", type=int, default=8)
+    add("--lr", type=float, default=2e-3)
+    add("--seed", type=int, default=0)
+    add("--ngpu", type=int, choices=(0, 1), default=0)
     return parser
 
 

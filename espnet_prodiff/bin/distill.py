@@ -23,47 +23,27 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--teacher_model_file", required=True, type=Path)
-    parser.add_argument(
-        "--num_steps",
-        nargs="+",
-        type=int,
-        help="Steps to visit, 4 2 1, each a divisor of one before; default: halve the "
-        "teacher's as long as they are even",
-    )
-    parser.add_argument(
-        "--teacher_num_steps",
-        type=int,
-        help="Steps that the teacher is sampled with; default: those of --config, or "
-        "its default",
-    )
-    parser.add_argument(
-        "--distill_from",
-        choices=DISTILL_FROM,
-        help="Teacher of each student: the latest before it (previous) or that of "
-        "--teacher_model_file (first); default: that of --config, or previous",
-    )
-    parser.add_argument(
-        "--config",
-        required=True,
-        type=Path,
-        help="Training config of a phase; it wins over the teacher's",
-    )
-    parser.add_argument(
-        "--student",
-        nargs="+",
-        type=_option,
-        default=[],
-        metavar="KEY=VALUE",
-        help="Options of the network that differ from the teacher's, for a smaller "
-        "student: denoiser_layers=5",
-    )
-    parser.add_argument(
-        "--output_prefix",
-        help="Students go to <prefix>_steps<N>; default: the teacher's directory",
-    )
-    parser.add_argument("--model_file", default=BEST, help="Student to hand on")
-    parser.add_argument("--ngpu", type=int, default=0)
+    add = parser.add_argument
+    add("--teacher_model_file", required=True, type=Path)
+    text = "Steps to visit, 4 2 1, each a divisor of one before; default: halve the "
+    text += "teacher's as long as they are even"
+    add("--num_steps", nargs="+", type=int, help=text)
+    text = "Steps that the teacher is sampled with; default: those of --config, or "
+    text += "its default"
+    add("--teacher_num_steps", type=int, help=text)
+    text = "Teacher of each student: the latest before it (previous) or that of "
+    text += "--teacher_model_file (first); default: that of --config, or previous"
+    add("--distill_from", choices=DISTILL_FROM, help=text)
+    text = "Training config of a phase; it wins over the teacher's"
+    add("--config", required=True, type=Path, help=text)
+    text = "Options of the network that differ from the teacher's, for a smaller "
+    text += "student: denoiser_layers=5"
+    key = {"type": _option, "metavar": "KEY=VALUE"}
+    add("--student", nargs="+", default=[], help=text, **key)
+    text = "Students go to <prefix>_steps<N>; default: the teacher's directory"
+    add("--output_prefix", help=text)
+    add("--model_file", default=BEST, help="Student to hand on")
+    add("--ngpu", type=int, default=0)
     return parser
 
 
@@ -77,19 +57,8 @@ def _option(text: str) -> tuple[str, Any]:
 def main(cmd: Sequence[str] | None = None) -> None:
     """Train or resume every phase; write a table and a figure over all of them."""
     args, train_args = get_parser().parse_known_args(cmd)
-    plan = Plan(
-        teacher_model_file=args.teacher_model_file,
-        config=args.config,
-        num_steps=args.num_steps,
-        teacher_num_steps=args.teacher_num_steps,
-        prefix=args.output_prefix,
-        model_file=args.model_file,
-        ngpu=args.ngpu,
-        distill_from=args.distill_from,
-        student=dict(args.student),
-        train_args=train_args,
-    )
-    report_phases(run_plan(plan))
+    args.student = dict(args.student)
+    report_phases(run_plan(Plan(**vars(args), train_args=train_args)))
 
 
 if __name__ == "__main__":

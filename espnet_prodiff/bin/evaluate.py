@@ -21,8 +21,6 @@ from pathlib import Path
 
 from espnet_prodiff.errors import one_message
 
-MODULE = "espnet_prodiff.bin.evaluate"
-
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -30,35 +28,20 @@ def get_parser() -> argparse.ArgumentParser:
         description="Measure decoded speech and models; write a table and pictures.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    data = parser.add_argument_group("data")
-    data.add_argument(
-        "--data_dir", type=Path, required=True, help="with wav.scp and text"
-    )
-    data.add_argument(
-        "--durations", type=Path, help="reference durations; mels need them"
-    )
-    data.add_argument("--spembs", type=Path, help="scp of speaker embeddings")
-    data.add_argument(
-        "--max_utts", type=_positive, help="take only the first utterances"
-    )
+    add = parser.add_argument_group("data").add_argument
+    add("--data_dir", type=Path, required=True, help="with wav.scp and text")
+    add("--durations", type=Path, help="reference durations; mels need them")
+    add("--spembs", type=Path, help="scp of speaker embeddings")
+    add("--max_utts", type=_positive, help="take only the first utterances")
     what = parser.add_argument_group("what to measure")
-    for option, metavar, text in (
-        ("--system", "NAME=DIR", "directory that stage 8 decoded into; repeat"),
-        (
-            "--resynthesis",
-            "NAME=DIR",
-            "the same of a vocoder given the recordings' mels; repeat",
-        ),
-        ("--model", "NAME=FILE[:NUM_STEPS]", "model to sample mels from; repeat"),
+    for option, kind, text in (
+        ("--system", "DIR", "directory that stage 8 decoded into"),
+        ("--resynthesis", "DIR", "the same of a vocoder given the recordings' mels"),
+        ("--model", "FILE[:NUM_STEPS]", "model to sample mels from"),
     ):
-        what.add_argument(
-            option,
-            type=_named,
-            action="append",
-            default=[],
-            metavar=metavar,
-            help=text,
-        )
+        repeated = {"type": _named, "action": "append", "default": []}
+        text = f"{text}; repeat"
+        what.add_argument(option, metavar=f"NAME={kind}", help=text, **repeated)
     what.add_argument(
         "--train_config",
         type=Path,
@@ -67,25 +50,15 @@ def get_parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--vocoder_file", help="none: the built-in vocoder")
     what.add_argument("--vocoder_config", type=Path)
-    how = parser.add_argument_group("how")
-    how.add_argument(
-        "--num_seeds", type=_positive, default=4, help="samples of each model"
-    )
-    how.add_argument(
-        "--variance",
-        choices=("predicted", "true"),
-        default="predicted",
-        help="pitch and energy of the models' mels",
-    )
-    how.add_argument("--f0min", type=float, default=80.0, help="Hz")
-    how.add_argument("--f0max", type=float, default=400.0, help="Hz")
-    how.add_argument("--nj", type=_positive, default=1, help="processes for waveforms")
-    how.add_argument(
-        "--num_pictures",
-        type=int,
-        default=3,
-        help="utterances to plot; 0 for no pictures and no audio of the seeds",
-    )
+    add = parser.add_argument_group("how").add_argument
+    add("--num_seeds", type=_positive, default=4, help="samples of each model")
+    text = "pitch and energy of the models' mels"
+    add("--variance", choices=("predicted", "true"), default="predicted", help=text)
+    add("--f0min", type=float, default=80.0, help="Hz")
+    add("--f0max", type=float, default=400.0, help="Hz")
+    add("--nj", type=_positive, default=1, help="processes for waveforms")
+    text = "utterances to plot; 0 for no pictures and no audio of the seeds"
+    add("--num_pictures", type=int, default=3, help=text)
     parser.add_argument("--output_dir", type=Path, required=True)
     return parser
 
@@ -157,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             f0_range=(args.f0min, args.f0max),
             nj=args.nj,
             num_pictures=args.num_pictures,
-            command=describe_command(MODULE),
+            command=describe_command("espnet_prodiff.bin.evaluate"),
         )
         print(to_markdown(results))
         print("\n".join(f"wrote {file}" for file in files))

@@ -26,18 +26,17 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--acoustic_model_file", required=True, type=Path)
-    parser.add_argument("--vocoder_file", required=True, type=Path)
-    parser.add_argument("--output_dir", required=True, type=Path)
-    parser.add_argument(
-        "--config", type=Path, help="Training config that wins over the vocoder's own"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--acoustic_model_file", required=True, type=Path)
+    add("--vocoder_file", required=True, type=Path)
+    add("--output_dir", required=True, type=Path)
+    add("--config", type=Path, help="Training config that wins over the vocoder's own")
+    add(
         "--num_steps",
         type=int_or_none,
         help="Sampling steps of the acoustic model; default: its own",
     )
-    parser.add_argument("--ngpu", type=int, default=0)
+    add("--ngpu", type=int, default=0)
     return parser
 
 

@@ -40,18 +40,15 @@ def get_parser() -> argparse.ArgumentParser:
     )
     uses = parser.add_subparsers(dest="use", required=True)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--model_file", required=True, help="*.pth, or a packed model")
-    common.add_argument("--train_config", help="default: config.yaml beside the model")
-    common.add_argument("--output_dir", required=True, type=Path)
-    common.add_argument("--ngpu", type=int, choices=(0, 1), default=0)
-    common.add_argument(
-        "--num_steps", type=int_or_none, help="default: the model's own"
-    )
-    common.add_argument(
-        "--eta", type=float_or_none, help="0: deterministic, 1: ancestral"
-    )
-    common.add_argument("--solver", default="ddim", help="ddim or dpmsolver++")
-    common.add_argument("--seed", type=int, default=777)
+    add = common.add_argument
+    add("--model_file", required=True, help="*.pth, or a packed model")
+    add("--train_config", help="default: config.yaml beside the model")
+    add("--output_dir", required=True, type=Path)
+    add("--ngpu", type=int, choices=(0, 1), default=0)
+    add("--num_steps", type=int_or_none, help="default: the model's own")
+    add("--eta", type=float_or_none, help="0: deterministic, 1: ancestral")
+    add("--solver", default="ddim", help="ddim or dpmsolver++")
+    add("--seed", type=int, default=777)
     anywhere = argparse.ArgumentParser(add_help=False)
     anywhere.add_argument(
         "--schedule",

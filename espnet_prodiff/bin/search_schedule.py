@@ -31,18 +31,17 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model_file", required=True, help="*.pth, or a packed model")
-    parser.add_argument("--train_config", help="default: config.yaml beside the model")
-    parser.add_argument("--wav_scp", required=True, type=Path, help="held-out waves")
-    parser.add_argument("--num_steps", required=True, type=int)
-    parser.add_argument("--num_clips", type=int, default=4, help="Clips to try it on")
-    parser.add_argument("--clip_seconds", type=float, default=1.0)
-    parser.add_argument(
-        "--eta", type=float_or_none, help="0: deterministic, 1: ancestral"
-    )
-    parser.add_argument("--seed", type=int, default=777)
-    parser.add_argument("--ngpu", type=int, choices=(0, 1), default=0)
-    parser.add_argument(
+    add = parser.add_argument
+    add("--model_file", required=True, help="*.pth, or a packed model")
+    add("--train_config", help="default: config.yaml beside the model")
+    add("--wav_scp", required=True, type=Path, help="held-out waves")
+    add("--num_steps", required=True, type=int)
+    add("--num_clips", type=int, default=4, help="Clips to try it on")
+    add("--clip_seconds", type=float, default=1.0)
+    add("--eta", type=float_or_none, help="0: deterministic, 1: ancestral")
+    add("--seed", type=int, default=777)
+    add("--ngpu", type=int, choices=(0, 1), default=0)
+    add(
         "--output",
         type=Path,
         help="default: schedule_<num_steps>steps.yaml beside the model",
@@ -54,21 +53,15 @@ def main(cmd: Sequence[str] | None = None) -> None:
     """Search, and write the best schedule."""
     args = get_parser().parse_args(cmd)
     keep_freed_memory()
-    output = args.output
-    if output is None:
-        name = f"schedule_{args.num_steps}steps.yaml"
-        output = Path(args.model_file).parent / name
+    name = f"schedule_{args.num_steps}steps.yaml"
+    output = args.output or Path(args.model_file).parent / name
     with one_message("search_schedule"):
         device = "cuda" if args.ngpu else "cpu"
-        result, even_score = search_vocoder_schedule(
-            WaveGenerator(args.model_file, args.train_config, device),
-            read_table(args.wav_scp),
-            args.num_steps,
-            num_clips=args.num_clips,
-            clip_seconds=args.clip_seconds,
-            eta=args.eta,
-            seed=args.seed,
-        )
+        diffwave = WaveGenerator(args.model_file, args.train_config, device)
+        names = ("num_steps", "num_clips", "clip_seconds", "eta", "seed")
+        options = {name: getattr(args, name) for name in names}
+        recordings = read_table(args.wav_scp)
+        result, even_score = search_vocoder_schedule(diffwave, recordings, **options)
         write_schedule(output, result, even_score, args.model_file, args.wav_scp)
     print(
         f"log-mel L1 {result.score:.4f} after {len(result.trials)} schedules "

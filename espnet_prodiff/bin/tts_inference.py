@@ -34,55 +34,48 @@ def get_parser() -> argparse.ArgumentParser:
     for action in parser._actions:
         if action.dest == "data_path_and_name_and_type":
             action.required = False  # --text takes its place
-    group = parser.add_argument_group("Diffusion related")
-    group.add_argument(
+    add = parser.add_argument_group("Diffusion related").add_argument
+    add(
         "--num_steps",
         type=int_or_none,
-        default=None,
         help="Sampling steps; by default those that the model was trained for",
     )
-    group.add_argument(
+    add(
         "--schedule",
         type=str_or_none,
-        default=None,
         help="Instead of num_steps: base6, large6, wavegrad1000, "
         "wavegrad50, wavegrad25 or a list of betas or times",
     )
-    group.add_argument(
+    add(
         "--eta",
         type=float_or_none,
-        default=None,
         help="0: deterministic, 1: ancestral sampling; by default the model's own",
     )
-    group.add_argument("--solver", default="ddim", help="ddim or dpmsolver++")
-    group.add_argument(
-        "--temperature", type=float, default=1.0, help="Factor on the noise"
-    )
-    group.add_argument(
+    add("--solver", default="ddim", help="ddim or dpmsolver++")
+    add("--temperature", type=float, default=1.0, help="Factor on the noise")
+    add(
         "--vocoder_num_steps",
         type=int_or_none,
-        default=None,
         help="Sampling steps of a DiffWave vocoder; by default its own",
     )
-    group.add_argument(
+    add(
         "--vocoder_schedule",
         type=str_or_none,
-        default=None,
         help="As --schedule, of a DiffWave vocoder",
     )
-    group.add_argument(
+    add(
         "--features_only",
         type=str2bool,
         default=False,
         help="Leave out the vocoder: write mels alone",
     )
-    group = parser.add_argument_group("Text related")
-    group.add_argument(
+    add = parser.add_argument_group("Text related").add_argument
+    add(
         "--text",
         nargs="+",
         help="Texts to speak instead of --data_path_and_name_and_type",
     )
-    group.add_argument(
+    add(
         "--unknown_symbols",
         choices=UNKNOWN_SYMBOLS,
         default="error",
@@ -125,18 +118,13 @@ def _decode(args: argparse.Namespace) -> list[str]:
     )
     if args.features_only:
         text2speech.vocoder = None
-    common = {"batch_size": args.batch_size, "seed": args.seed}
+    options = {"batch_size": args.batch_size, "seed": args.seed}
     if args.text is not None:
-        return decode_texts(text2speech, args.text, args.output_dir, **common)
-    return decode_files(
-        text2speech,
-        args.data_path_and_name_and_type,
-        args.output_dir,
-        key_file=args.key_file,
-        num_workers=args.num_workers,
-        allow_variable_data_keys=args.allow_variable_data_keys,
-        **common,
-    )
+        return decode_texts(text2speech, args.text, args.output_dir, **options)
+    for name in ("key_file", "num_workers", "allow_variable_data_keys"):
+        options[name] = getattr(args, name)
+    files = args.data_path_and_name_and_type
+    return decode_files(text2speech, files, args.output_dir, **options)
 
 
 if __name__ == "__main__":

@@ -26,12 +26,7 @@ class Crops(NamedTuple):
 
 
 def check_hop(feats_lengths: Tensor, speech_lengths: Tensor, hop_length: int) -> None:
-    """Refuse mels that do not belong to the waves.
-
-    Args:
-        feats_lengths: Frames, (B,).
-        speech_lengths: Samples, (B,).
-        hop_length: Samples of a frame, as the model has it.
+    """Refuse mels of ``feats_lengths`` (B,) frames that are not of the waves' samples.
 
     Raises:
         UserError: If the waves would have another number of centred frames.

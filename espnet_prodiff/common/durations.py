@@ -11,15 +11,12 @@ MAX_FRAMES = 10_000  # of a token, some two minutes
 def durations_from_log(
     log_durations: Tensor, lengths: Tensor, length_scale: float = 1.0
 ) -> Tensor:
-    """Round predicted durations to frames, as ESPnet's FastSpeech2 does.
+    """Round predicted durations to frames (B, N), as ESPnet's FastSpeech2 does.
 
     Args:
         log_durations: log(frames + 1), (B, N).
-        lengths: Tokens of each utterance, (B,).
+        lengths: Tokens of each utterance, (B,); the padding gets 0 frames.
         length_scale: Factor on the durations; above 1 speaks more slowly.
-
-    Returns:
-        Frames of each token, (B, N), integers, 0 in the padding.
 
     Raises:
         UserError: If a token would last for more than ``MAX_FRAMES``, or NaN.

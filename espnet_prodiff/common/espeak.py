@@ -8,11 +8,9 @@ from pathlib import Path
 def prepare_espeak(g2p: str | None) -> None:
     """Point phonemizer to the library of the espeakng-loader wheel, if need be.
 
-    The wheel (GPL) is found by its file, never imported. Nothing is done for other
-    g2ps, or where ``PHONEMIZER_ESPEAK_LIBRARY`` is set.
-
-    Args:
-        g2p: ESPnet's ``g2p`` option.
+    The wheel (GPL) is found by its file, never imported. Nothing is done unless
+    ``g2p``, ESPnet's option, is an espeak one, or where ``PHONEMIZER_ESPEAK_LIBRARY``
+    is set.
 
     Raises:
         ModuleNotFoundError: An espeak g2p without phonemizer.

@@ -8,14 +8,11 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
 def keep_freed_memory() -> bool:
-    """Let freed tensors be reused; without effect where the C library is not glibc.
+    """Let freed tensors be reused; False where the C library is not glibc.
 
     By default glibc maps every large tensor afresh and unmaps it when it is freed, so
     training on a CPU pays a page fault for every 4 KiB of every intermediate result.
     Where page faults are dear, as on many virtual machines, that is most of the time.
-
-    Returns:
-        Whether the settings were taken.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

@@ -31,7 +31,11 @@ class DiffusionTTS(AbsTTS):
       of it or the class's;
     - ``forward``, ESPnet's training step, which calls ``self.objective(self.denoiser,
       x_0, cond, mask, generator, cond_inputs)``: distillation puts another in its
-      place;
+      place. It takes a padded batch: ``text`` (token ids, (B, N)), ``feats``
+      (normalised log-mels, (B, T_feats, odim)), ``speech`` (B, T_wav), ``durations``
+      (frames of each token and of eos, (B, N + 1)), ``pitch`` and ``energy`` (averages
+      of each token, (B, N + 1, 1)), with their lengths (B,), ``spembs`` (B, D),
+      ``sids`` and ``lids`` (B, 1); and returns loss, statistics and the batch size;
     - `condition`, from ``cond_inputs`` to what the denoiser is conditioned on;
     - `inference` of one utterance or `inference_batch` of several, which take the
       options of `Sampling` and call `denoise`;
@@ -87,10 +91,9 @@ class DiffusionTTS(AbsTTS):
         Args:
             denoiser: The model's.
             objective: Of a teacher.
-            num_steps: Option of the constructor, as the others.
+            num_steps: Option of the constructor, as ``distilled_times`` and the next.
             distilled_times: Times that a student was distilled at, with the final 0.
-            checkpoint_format: Option ``espnet_prodiff``. In format 1 a ``num_steps``
-                stands for even times.
+            checkpoint_format: Option ``espnet_prodiff``.
             train_times: "discrete" or "continuous"; default: the class's.
 
         Raises:
@@ -125,8 +128,7 @@ class DiffusionTTS(AbsTTS):
     def condition(self, **cond_inputs: Any) -> tuple[Any, Tensor | None]:
         """Make of ``cond_inputs`` of a batch what the denoiser is conditioned on.
 
-        Returns:
-            What other losses need, and the conditioning (B, C, L), (B,) or None.
+        Returns what other losses need, and the conditioning (B, C, L), (B,) or None.
         """
         raise NotImplementedError
 
@@ -212,15 +214,9 @@ class DiffusionTTS(AbsTTS):
     ) -> Tensor:
         """Run the sampler from x_t (B, C, L) at the first of the times; x_0 alike.
 
-        Args:
-            x_t: Noise, or data at the first time.
-            times: See `times`.
-            cond: The denoiser's conditioning.
-            mask: (B, 1, L), 1 = valid.
-            sampling: Its eta and solver count here.
-            noise_fn: Draws noise like its argument.
-            callback: See ``espnet_prodiff.diffusion.sample``.
-            denoiser: Takes the place of `sampled_denoiser`.
+        Of ``sampling`` its eta and solver count; ``noise_fn`` draws noise like its
+        argument, and ``denoiser`` takes the place of `sampled_denoiser`. For the rest
+        see ``espnet_prodiff.diffusion.sample``.
         """
         eta = sampling.eta
         if eta is None:

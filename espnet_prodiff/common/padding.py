@@ -9,14 +9,10 @@ from torch import Tensor, nn
 
 @contextmanager
 def mask_conv_inputs(modules: Sequence[nn.Module], mask: Tensor) -> Iterator[None]:
-    """Zero padded positions at the input of every convolution inside ``modules``.
+    """Zero padded positions, 0 in the mask (B, 1, N), at every convolution's input.
 
     ESPnet masks attention but not the convolutions of its encoders and predictors, so
     there an utterance's last tokens change with the padding beside them.
-
-    Args:
-        modules: ESPnet modules.
-        mask: (B, 1, N), 1 = valid.
     """
     if mask.all():
         yield
@@ -49,13 +45,10 @@ def append_eos(text: Tensor, lengths: Tensor, eos: int) -> tuple[Tensor, Tensor]
 
 
 def validation_generator(lengths: Tensor) -> torch.Generator:
-    """Source of the same times and noise whenever a batch is validated.
+    """Source of the same times and noise whenever a batch of lengths (B,) is validated.
 
     So the losses of the epochs can be compared; but batches differ in their draws, and
     together they meet all times.
-
-    Args:
-        lengths: Of the utterances of a batch, (B,); the source lies on their device.
     """
     generator = torch.Generator(device=lengths.device)
     return generator.manual_seed(int(lengths.sum()))

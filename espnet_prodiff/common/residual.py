@@ -33,7 +33,7 @@ class ResidualLayer(nn.Module):
     def forward(
         self, hidden: Tensor, step: Tensor, cond: Tensor | None, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Apply the layer.
+        """Return the next hidden states and the skip output, (B, C, L) each.
 
         Args:
             hidden: (B, C, L).
@@ -41,9 +41,6 @@ class ResidualLayer(nn.Module):
             cond: (B, cond_channels, L), or projected already, (B, 2C, L); length 1
                 where it is the same everywhere.
             mask: (B, 1, L), 1 = valid.
-
-        Returns:
-            The next hidden states and the skip output, (B, C, L) each.
         """
         inputs = hidden + step
         if mask is not None:
@@ -65,12 +62,8 @@ def run_stack(
 ) -> Tensor:
     """Sum of the layers' skip outputs, scaled to the size of one, (B, C, L).
 
-    Args:
-        layers: The layers.
-        hidden: Input of the first, (B, C, L).
-        steps: Projected step embedding of all layers, (B, layers * C).
-        conds: Conditioning of each, see ``ResidualLayer.forward``.
-        mask: (B, 1, L), 1 = valid.
+    From the first layer's input (B, C, L), the projected step embedding of all layers
+    (B, layers * C), and the conditioning of each, see ``ResidualLayer.forward``.
     """
     skips = 0.0
     chunks = steps.unsqueeze(-1).chunk(len(layers), dim=1)

@@ -11,10 +11,7 @@ def run_on_threads(
 ) -> None:
     """Call ``run(start, stop)`` for neighbouring bounds, several at a time.
 
-    Args:
-        run: What is done; without a gradient.
-        bounds: Increasing.
-        num_threads: How many at a time; below 2, in this thread.
+    ``run`` makes no gradient; with fewer than 2 threads it runs in this one.
     """
     if num_threads < 2:
         for start, stop in zip(bounds[:-1], bounds[1:], strict=True):

@@ -21,13 +21,9 @@ LOSSES = {"l2": squared_error, "l1": absolute_error}
 def noise_schedule(
     scheduler: str, steps: int, beta_start: float, beta_end: float
 ) -> NoiseSchedule:
-    """The schedule that the ``diffusion_*`` and ``beta_*`` options describe.
+    """The schedule that the ``diffusion_*`` and ``beta_*`` options describe; T = steps.
 
-    Args:
-        scheduler: "linear" (the papers'), "cosine" or "vpsde".
-        steps: T.
-        beta_start: First beta of "linear"; without meaning for the others.
-        beta_end: Its last beta.
+    The betas are those of "linear", the papers'; "cosine" and "vpsde" do without.
 
     Raises:
         UserError: If an option is outside its range.
@@ -67,17 +63,9 @@ def denoising_objective(
     error_of, weight = denoiser.prediction_type, "uniform"
     if error_of == "v":
         error_of, weight = "x_0", "snr_plus_one"
-    return diffusion_loss(
-        denoiser,
-        x_0,
-        cond,
-        mask,
-        distance=LOSSES[loss],
-        error_of=error_of,
-        weight=weight,
-        times=times,
-        generator=generator,
-    )
+    options = {"error_of": error_of, "weight": weight, "times": times}
+    batch = (denoiser, x_0, cond, mask)
+    return diffusion_loss(*batch, distance=LOSSES[loss], generator=generator, **options)
 
 
 def objective_of(loss: str, prediction_type: str, times: str = "discrete") -> partial:

@@ -49,11 +49,8 @@ class WaveDiffusionTTS(DiffusionTTS):
             raise UserError(
                 f"wave_scale must be greater than 0, but it is {wave_scale}"
             )
-        self.hop_length, self.fs, self.wave_scale = (
-            hop_length,
-            sampling_rate,
-            wave_scale,
-        )
+        self.hop_length, self.fs = hop_length, sampling_rate
+        self.wave_scale = wave_scale
 
     def random_crops(
         self,
@@ -65,14 +62,12 @@ class WaveDiffusionTTS(DiffusionTTS):
     ) -> tuple[Crops, torch.Generator | None]:
         """Cut training clips, see ``draw_crops``; in validation always the same.
 
-        Returns:
-            The clips, and the source of a validation's times and noise.
+        Returns the clips and the source of a validation's times and noise.
         """
         generator = None if self.training else validation_generator(speech_lengths)
-        utterances = (speech, speech_lengths, feats, feats_lengths)
-        return draw_crops(
-            *utterances, crop_frames, self.hop_length, generator
-        ), generator
+        places = (crop_frames, self.hop_length, generator)
+        crops = draw_crops(speech, speech_lengths, feats, feats_lengths, *places)
+        return crops, generator
 
     @property
     def data_power(self) -> float:
@@ -97,14 +92,14 @@ class WaveDiffusionTTS(DiffusionTTS):
     def sampled_denoiser(self, network: nn.Module | None = None) -> ClippedDenoiser:
         """The denoiser as it is sampled, which is also what a student learns from.
 
-        Args:
-            network: Takes the place of its own.
+        With ``network`` in the place of its own.
         """
+        mine = self.denoiser
         return ClippedDenoiser(
-            self.denoiser.network if network is None else network,
-            self.denoiser.schedule,
-            self.denoiser.prediction_type,
-            self.denoiser.noise_cond,
+            mine.network if network is None else network,
+            mine.schedule,
+            mine.prediction_type,
+            mine.noise_cond,
             limit=self.wave_scale,
         )
 
@@ -118,11 +113,8 @@ class WaveDiffusionTTS(DiffusionTTS):
     ) -> Tensor:
         """Denoise white noise to a wave (num_samples,) in [-1, 1].
 
-        Args:
-            num_samples: Its length.
-            cond: The denoiser's conditioning, of one utterance.
-            sampling: How it is sampled.
-            callback: See ``espnet_prodiff.diffusion.sample``.
+        ``cond`` is the denoiser's conditioning of one utterance, ``callback`` that of
+        ``espnet_prodiff.diffusion.sample``.
         """
         times = self.times(sampling.num_steps, sampling.schedule)
         noise = UtteranceNoise([num_samples], sampling.seed, sampling.temperature)

@@ -1,9 +1,6 @@
 """The diffusion core: torch only. No ESPnet, no audio, no files."""
 
-from espnet_prodiff.diffusion.consistency import (
-    consistency_loss,
-    consistency_target,
-)
+from espnet_prodiff.diffusion.consistency import consistency_loss, consistency_target
 from espnet_prodiff.diffusion.denoiser import ClippedDenoiser, Denoiser
 from espnet_prodiff.diffusion.distillation import (
     distillation_loss,

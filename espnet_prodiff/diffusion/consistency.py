@@ -40,15 +40,12 @@ def consistency_target(
     Args:
         averaged: The student with a moving average of its weights.
         teacher: The teacher.
-        x_t: Noisy data, (B, C, L).
+        x_t: Noisy data, (B, C, L), as the result.
         t: Times of ``x_t``, (B,).
         s: Next times of the teacher's grid, s < t, (B,).
         cond: The student's conditioning, (B, C_cond, L).
         mask: (B, 1, L), 1 = valid.
         teacher_cond: The teacher's conditioning; default: the student's.
-
-    Returns:
-        Target for the student's x_0, (B, C, L).
     """
     cond_of_teacher = cond if teacher_cond is None else teacher_cond
     prediction = teacher(x_t, t, cond_of_teacher, mask)
@@ -75,26 +72,12 @@ def consistency_loss(
     weight: str = "uniform",
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Error of the student's x_0 against ``consistency_target``.
+    """Mean error of the student's x_0 against ``consistency_target``, a scalar.
 
-    Args:
-        student: The student, to be sampled in one step.
-        teacher: The teacher.
-        x_0: Clean data, (B, C, L).
-        num_steps: Steps of the teacher, whose times are the grid.
-        cond: The student's conditioning, (B, C_cond, L).
-        mask: (B, 1, L), 1 = valid.
-        timesteps: Times of the teacher, decreasing to 0, (num_steps + 1,). Default:
-            even ones.
-        averaged: The student with a moving average of its weights, which gives the
-            target; default: the student itself.
-        teacher_cond: The teacher's conditioning; default: the student's.
-        distance: Error of each utterance.
-        weight: Name of the weight of each utterance's error, see ``loss_weight``.
-        generator: Source of the drawn times and noise.
-
-    Returns:
-        Mean weighted error over the batch, a scalar.
+    The arguments are those of ``distillation_loss``, but ``num_steps`` are the
+    teacher's, whose times ``timesteps``, (num_steps + 1,), are the grid, and
+    ``averaged`` is the student with a moving average of its weights, which gives the
+    target; default: the student itself, which is to be sampled in one step.
     """
     if timesteps is None:
         timesteps = student.schedule.timesteps(num_steps)

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from espnet_prodiff.diffusion.parameterization import (
+    PREDICTION_TYPES,
     Prediction,
-    check_prediction_type,
     to_prediction,
 )
 from espnet_prodiff.diffusion.schedule import NoiseSchedule, Time
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.errors import check_choice
 
 NOISE_CONDS = ("step", "alpha", "log_snr")
 
@@ -44,14 +44,11 @@ class Denoiser(nn.Module):
         noise_cond: str = "step",
     ) -> None:
         super().__init__()
-        if noise_cond not in NOISE_CONDS:
-            raise UserError(
-                f"noise_cond must be one of {', '.join(NOISE_CONDS)}, but it is "
-                f"{noise_cond!r}"
-            )
+        check_choice("noise_cond", noise_cond, NOISE_CONDS)
+        check_choice("prediction_type", prediction_type, PREDICTION_TYPES)
         self.network = network
         self.schedule = schedule
-        self.prediction_type = check_prediction_type(prediction_type)
+        self.prediction_type = prediction_type
         self.noise_cond = noise_cond
 
     def forward(
@@ -61,16 +58,13 @@ class Denoiser(nn.Module):
         cond: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Prediction:
-        """Predict x_0 and eps from x_t at time t > 0.
+        """Predict x_0 and eps, (B, C, L) each, from x_t at time t > 0.
 
         Args:
             x_t: Noisy data, (B, C, L).
             t: Time, a number or (B,).
             cond: Conditioning, (B, C_cond, L), or what ``prepare_cond`` made of it.
             mask: (B, 1, L), 1 = valid. Both predictions are 0 where it is 0.
-
-        Returns:
-            Prediction of x_0 and eps, (B, C, L) each.
         """
         t = torch.as_tensor(t, dtype=torch.float64, device=x_t.device)
         t = t.expand(len(x_t))

@@ -13,7 +13,7 @@ from torch import Tensor
 from espnet_prodiff.diffusion.denoiser import Denoiser
 from espnet_prodiff.diffusion.loss import Distance, draw_noise, squared_error
 from espnet_prodiff.diffusion.weighting import loss_weight
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.errors import UserError, check_choice
 
 GRID_TIMES = ("uniform", "landing")
 DISTILL_FROM = ("previous", "first")
@@ -31,7 +31,7 @@ def distillation_target(
     teacher_steps: int = 2,
     times: Sequence[Tensor] | None = None,
 ) -> Tensor:
-    """The x_0 with which one DDIM step t -> s lands where the teacher's steps do.
+    """The x_0, (B, C, L), whose DDIM step t -> s lands where the teacher's steps do.
 
     The teacher goes t = t_0 > t_1 > ... > t_k = s in k steps; k = 2 is Salimans & Ho's
     halving. With rho = alpha / sigma a DDIM step is linear,
@@ -55,9 +55,6 @@ def distillation_target(
         teacher_steps: k, at least 1; 1 only hands the teacher's step on, as when a
             smaller student takes over the same number of steps.
         times: t_0, t_1, ... t_k, (B,) each; default: ``teacher_steps`` even ones.
-
-    Returns:
-        Target for the student's x_0, (B, C, L).
     """
     if times is None:
         shares = torch.linspace(0, 1, teacher_steps + 1, dtype=torch.float64).tolist()
@@ -99,7 +96,7 @@ def distillation_loss(
     times: str = "uniform",
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Error of the student's x_0 against the target of the teacher's steps.
+    """Mean weighted error of the student's x_0 against its target, a scalar.
 
     Args:
         student: The student, to be sampled in ``num_steps`` steps.
@@ -116,9 +113,6 @@ def distillation_loss(
         weight: Name of the weight of each utterance's error, see ``loss_weight``.
         times: How often each of the student's times is drawn, see ``noisy_on_grid``.
         generator: Source of the drawn times and noise.
-
-    Returns:
-        Mean weighted error over the batch, a scalar.
 
     Raises:
         UserError: If ``times`` is none of its values, or there are not as many
@@ -137,15 +131,8 @@ def distillation_loss(
     x_t, step = noisy_on_grid(student, x_0, grid, generator, times)
     between = [timesteps[step * teacher_steps + j] for j in range(teacher_steps + 1)]
     t, s = grid[step], grid[step + 1]
-    target = distillation_target(
-        teacher,
-        x_t,
-        t,
-        s,
-        cond if teacher_cond is None else teacher_cond,
-        mask,
-        times=between,
-    )
+    teacher_cond = cond if teacher_cond is None else teacher_cond
+    target = distillation_target(teacher, x_t, t, s, teacher_cond, mask, times=between)
     errors = distance(student(x_t, t, cond, mask).x_0, target, mask)
     weights = loss_weight(weight, student.schedule.log_snr(t))
     return (weights.to(errors.dtype) * errors).mean()
@@ -170,10 +157,7 @@ def noisy_on_grid(
     Raises:
         UserError: If ``times`` is neither.
     """
-    if times not in GRID_TIMES:
-        raise UserError(
-            f"times must be one of {', '.join(GRID_TIMES)}, but it is {times!r}"
-        )
+    check_choice("times", times, GRID_TIMES)
     schedule = denoiser.schedule
     before, after = timesteps[:-1], timesteps[1:]
     shares = torch.ones_like(before)
@@ -206,11 +190,7 @@ def distillation_plan(
         UserError: If the step counts do not decrease, a student has no teacher or
             ``distill_from`` is neither.
     """
-    if distill_from not in DISTILL_FROM:
-        raise UserError(
-            f"distill_from must be one of {', '.join(DISTILL_FROM)}, but it is "
-            f"{distill_from!r}"
-        )
+    check_choice("distill_from", distill_from, DISTILL_FROM)
     if visit is None:
         visit, halved = [], teacher_steps
         while halved % 2 == 0:

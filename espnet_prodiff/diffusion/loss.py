@@ -9,7 +9,7 @@ from torch import Tensor
 from espnet_prodiff.diffusion.denoiser import Denoiser
 from espnet_prodiff.diffusion.schedule import NoiseSchedule
 from espnet_prodiff.diffusion.weighting import loss_weight
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.errors import check_choice
 
 # (prediction (B, C, L), target (B, C, L), mask (B, 1, L) or None) -> errors (B,)
 Distance: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -49,7 +49,7 @@ def draw_times(
     generator: torch.Generator | None = None,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """Draw training times.
+    """Draw training times, (B,).
 
     Args:
         schedule: The noise schedule.
@@ -60,24 +60,16 @@ def draw_times(
         generator: Source of the draws.
         device: Where the result lies.
 
-    Returns:
-        Times, (B,).
-
     Raises:
         UserError: If ``times`` is neither.
     """
-    total = schedule.num_train_steps
+    check_choice("training times", times, TRAIN_TIMES)
+    total, source = schedule.num_train_steps, {"generator": generator, "device": device}
     if times == "discrete":
-        return torch.randint(
-            1, total + 1, (num,), generator=generator, device=device
-        ).double()
-    if times == "continuous":
-        cleanest = schedule.cleanest_time
-        u = torch.rand(num, generator=generator, device=device, dtype=torch.float64)
-        return cleanest + (total - cleanest) * u
-    raise UserError(
-        f"training times must be one of {', '.join(TRAIN_TIMES)}, but it is {times!r}"
-    )
+        return torch.randint(1, total + 1, (num,), **source).double()
+    cleanest = schedule.cleanest_time
+    u = torch.rand(num, dtype=torch.float64, **source)
+    return cleanest + (total - cleanest) * u
 
 
 def diffusion_loss(
@@ -94,7 +86,7 @@ def diffusion_loss(
     noise: Tensor | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Error of the denoiser's prediction from x_t at a random time (Ho 2020, Alg. 1).
+    """Mean weighted error of a prediction at a random time (Ho 2020, Alg. 1).
 
     Args:
         denoiser: The model.
@@ -109,9 +101,6 @@ def diffusion_loss(
         noise: eps, (B, C, L). Default: drawn from N(0, I).
         generator: Source of the drawn times and noise.
 
-    Returns:
-        Mean weighted error over the batch, a scalar.
-
     Raises:
         UserError: If an option is none of its values.
     """
@@ -120,11 +109,8 @@ def diffusion_loss(
     eps = draw_noise(x_0, generator) if noise is None else noise
     alpha, sigma = denoiser.alpha_sigma(t, x_0)
     prediction = denoiser(alpha * x_0 + sigma * eps, t, cond, mask)
-    if error_of == "x_0":
-        errors = distance(prediction.x_0, x_0, mask)
-    elif error_of == "eps":
-        errors = distance(prediction.eps, eps, mask)
-    else:
-        raise UserError(f"error_of must be one of x_0, eps, but it is {error_of!r}")
+    check_choice("error_of", error_of, ("x_0", "eps"))
+    pair = (prediction.x_0, x_0) if error_of == "x_0" else (prediction.eps, eps)
+    errors = distance(*pair, mask)
     weights = loss_weight(weight, denoiser.schedule.log_snr(t))
     return (weights.to(errors.dtype) * errors).mean()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.errors import check_choice
 
 PREDICTION_TYPES = ("x_0", "eps", "v")
 
@@ -23,48 +23,20 @@ class Prediction(NamedTuple):
         return alpha * self.eps - sigma * self.x_0
 
 
-def prediction_from_x_0(
-    x_0: Tensor, x_t: Tensor, *, alpha: Tensor, sigma: Tensor
-) -> Prediction:
-    """eps = (x_t - alpha * x_0) / sigma."""
-    return Prediction(x_0, (x_t - alpha * x_0) / sigma)
-
-
-def prediction_from_eps(
-    eps: Tensor, x_t: Tensor, *, alpha: Tensor, sigma: Tensor
-) -> Prediction:
-    """x_0 = (x_t - sigma * eps) / alpha."""
-    return Prediction((x_t - sigma * eps) / alpha, eps)
-
-
-def prediction_from_v(
-    v: Tensor, x_t: Tensor, *, alpha: Tensor, sigma: Tensor
-) -> Prediction:
-    """x_0 = alpha * x_t - sigma * v and eps = sigma * x_t + alpha * v."""
-    return Prediction(alpha * x_t - sigma * v, sigma * x_t + alpha * v)
-
-
 def to_prediction(
     output: Tensor, x_t: Tensor, prediction_type: str, *, alpha: Tensor, sigma: Tensor
 ) -> Prediction:
-    """Read a network output of the given ``prediction_type`` as x_0 and eps.
+    """Read a network's output of the ``prediction_type`` as x_0 and eps.
+
+    From x_0, eps = (x_t - alpha * x_0) / sigma; from eps, x_0 = (x_t - sigma * eps) /
+    alpha; from v, x_0 = alpha * x_t - sigma * v and eps = sigma * x_t + alpha * v.
 
     Raises:
         UserError: If ``prediction_type`` is none of ``PREDICTION_TYPES``.
     """
-    convert = {
-        "x_0": prediction_from_x_0,
-        "eps": prediction_from_eps,
-        "v": prediction_from_v,
-    }[check_prediction_type(prediction_type)]
-    return convert(output, x_t, alpha=alpha, sigma=sigma)
-
-
-def check_prediction_type(prediction_type: str) -> str:
-    """Return ``prediction_type`` if it is one, raise ValueError otherwise."""
-    if prediction_type not in PREDICTION_TYPES:
-        raise UserError(
-            f"prediction_type must be one of {', '.join(PREDICTION_TYPES)}, but it is "
-            f"{prediction_type!r}"
-        )
-    return prediction_type
+    check_choice("prediction_type", prediction_type, PREDICTION_TYPES)
+    if prediction_type == "x_0":
+        return Prediction(output, (x_t - alpha * output) / sigma)
+    if prediction_type == "eps":
+        return Prediction((x_t - sigma * output) / alpha, output)
+    return Prediction(alpha * x_t - sigma * output, sigma * x_t + alpha * output)

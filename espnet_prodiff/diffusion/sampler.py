@@ -9,7 +9,7 @@ from torch import Tensor
 from espnet_prodiff.diffusion.denoiser import Denoiser
 from espnet_prodiff.diffusion.parameterization import Prediction
 from espnet_prodiff.diffusion.schedule import NoiseSchedule
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.errors import UserError, check_choice
 
 SOLVERS = ("ddim", "dpmsolver++")
 
@@ -27,7 +27,7 @@ def sample(
     noise_fn: Callable[[Tensor], Tensor] = torch.randn_like,
     callback: Callable[[dict[str, Any]], None] | None = None,
 ) -> Tensor:
-    """Denoise ``x_T`` along ``timesteps``: one network evaluation a step.
+    """Denoise ``x_T`` to the last of ``timesteps``: one network evaluation a step.
 
     Args:
         denoiser: The model.
@@ -43,17 +43,11 @@ def sample(
         callback: Called after each step with a dict of step (0, 1, ...), t, s (the
             times from and to), x_t (before the step), x_0 (the prediction) and x_s.
 
-    Returns:
-        Data at the last time, (B, C, L).
-
     Raises:
         UserError: If the times do not decrease or an option is none of its values.
     """
     times = _check_times(timesteps)
-    if solver not in SOLVERS:
-        raise UserError(
-            f"solver must be one of {', '.join(SOLVERS)}, but it is {solver!r}"
-        )
+    check_choice("solver", solver, SOLVERS)
     if not 0 <= eta <= 1:
         raise UserError(f"eta must be between 0 and 1, but it is {eta}")
     if solver == "dpmsolver++" and eta != 0:

@@ -62,7 +62,7 @@ def snr_times(
     whole: bool = False,
     start: float | None = None,
 ) -> Tensor:
-    """Times of ``num_steps`` steps, even in log-SNR.
+    """Decreasing times, float64, (num_steps + 1,), of steps even in log-SNR.
 
     The first step leads from the noisiest time, where sampling starts, the others from
     log-SNRs of low + (high - low) j / N, j = 1 ... N - 1, the last of them to 0. So the
@@ -79,9 +79,6 @@ def snr_times(
         whole: The network knows whole times alone: the steps lie at the nearest ones,
             each at one of its own; as many steps as times are all of them.
         start: Where to start instead of T.
-
-    Returns:
-        Decreasing times, float64, (num_steps + 1,).
 
     Raises:
         UserError: If there are fewer times than steps, or no step.
@@ -115,7 +112,7 @@ def resolve(
     schedule: NoiseSchedule,
     data_power: float = SPEECH_POWER,
 ) -> Tensor:
-    """Read a sampling schedule as times of the model's noise schedule.
+    """Read a sampling schedule as times that decrease to 0, (num_steps + 1,).
 
     Args:
         value: A name among ``FAST_SCHEDULES``; betas, the least noisy step first, each
@@ -125,9 +122,6 @@ def resolve(
         data_power: Mean square of the data that the model diffuses. The named schedules
             were made for speech in [-1, 1]; for other data they stand for the times of
             the same SNR.
-
-    Returns:
-        Decreasing times that end at 0, float64, (num_steps + 1,).
 
     Raises:
         UserError: If it is no name and no list of numbers, or if it leaves the range
@@ -174,14 +168,13 @@ def times_from_betas(
 ) -> Tensor:
     """Times at which the model's noise is that of other betas (DiffWave, app. B).
 
+    They decrease to 0, float64, (len(betas) + 1,).
+
     Args:
         betas: Noise variances of the sampling steps, the least noisy first.
         schedule: The model's noise schedule.
         power_ratio: How much more power the model's data have than those that the betas
             are meant for: the times are those of the same SNR.
-
-    Returns:
-        Decreasing times that end at 0, float64, (len(betas) + 1,).
 
     Raises:
         UserError: If their noise leaves the range that the model was trained at.
@@ -214,11 +207,11 @@ def times_from_betas(
 
 def _numbers(value: str | Sequence[float]) -> list[float]:
     """Read a list, or a text with numbers between commas, blanks and brackets."""
-    found = value
+    items = value
     if isinstance(value, str):
-        found = value.strip("[]() ").replace(",", " ").split()
+        items = value.strip("[]() ").replace(",", " ").split()
     try:
-        numbers = [float(number) for number in found]
+        numbers = [float(number) for number in items]
     except (TypeError, ValueError):
         numbers = []
     if not numbers or not all(math.isfinite(number) for number in numbers):

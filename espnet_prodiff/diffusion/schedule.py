@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import torch
 
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.errors import UserError, check_positive
 
 Time: TypeAlias = float | torch.Tensor
 
@@ -56,9 +56,10 @@ class NoiseSchedule:
         cls, num_train_steps: int, beta_start: float, beta_end: float
     ) -> "NoiseSchedule":
         """Betas equally spaced from ``beta_start`` to ``beta_end`` (Ho 2020)."""
-        steps = _positive_int("num_train_steps", num_train_steps)
+        check_positive("num_train_steps", num_train_steps)
+        ends = (beta_start, beta_end)
         return cls.from_betas(
-            torch.linspace(beta_start, beta_end, steps, dtype=torch.float64)
+            torch.linspace(*ends, num_train_steps, dtype=torch.float64)
         )
 
     @classmethod
@@ -68,7 +69,8 @@ class NoiseSchedule:
         The log-SNR is clipped to [-20, 20] at the noisy end only: the clean end has to
         stay exactly clean.
         """
-        steps = _positive_int("num_train_steps", num_train_steps)
+        check_positive("num_train_steps", num_train_steps)
+        steps = num_train_steps
         angle = torch.linspace(0, math.pi / 2, steps + 1, dtype=torch.float64)
         noisiest = math.sqrt(1 / (1 + math.exp(20)))  # alpha at a log-SNR of -20
         return cls(angle.cos().clamp(min=noisiest))
@@ -81,7 +83,8 @@ class NoiseSchedule:
 
         beta_t = 1 - exp(-beta_min/T - (beta_max - beta_min) * (2t - 1) / (2 T^2))
         """
-        steps = _positive_int("num_train_steps", num_train_steps)
+        check_positive("num_train_steps", num_train_steps)
+        steps = num_train_steps
         t = torch.arange(1, steps + 1, dtype=torch.float64)
         rate = beta_min / steps + (beta_max - beta_min) * (2 * t - 1) / (2 * steps**2)
         return cls.from_betas(-torch.expm1(-rate))
@@ -131,10 +134,7 @@ class NoiseSchedule:
         return upper - 1 + (above - alpha) / (above - below)
 
     def timesteps(self, num_steps: int) -> torch.Tensor:
-        """Evenly spaced times from T down to 0: ``num_steps`` steps.
-
-        Returns:
-            Decreasing times, float64, (num_steps + 1,): one more than the steps.
+        """Evenly spaced times from T down to 0, float64, (num_steps + 1,).
 
         Raises:
             UserError: If ``num_steps`` is not in 1 ... T.
@@ -159,9 +159,3 @@ class NoiseSchedule:
                 f"{t.tolist()}"
             )
         return t
-
-
-def _positive_int(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UserError(f"{name} must be a positive integer, but it is {value!r}")
-    return value

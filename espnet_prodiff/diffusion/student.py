@@ -29,7 +29,7 @@ def weights_from_teacher(
     teacher: Mapping[str, Tensor],
     layer_major: Collection[str] = (),
 ) -> dict[str, Tensor]:
-    """Find the teacher's weights that fit into the student's network.
+    """Find the teacher's weights, by the student's names, that fit into its network.
 
     Residual layers are ``layers.<i>`` in both: the student's take over every k-th of
     the teacher's. Whatever else has the same name and shape is taken over as it is. A
@@ -39,9 +39,6 @@ def weights_from_teacher(
         student: The state of the student's network.
         teacher: That of the teacher's.
         layer_major: Modules that serve all layers at once, their rows layer by layer.
-
-    Returns:
-        Weights by the student's names; those of other shapes are missing.
 
     Raises:
         UserError: If the student has more layers than the teacher.

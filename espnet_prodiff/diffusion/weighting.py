@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.errors import check_choice
 
 LOSS_WEIGHTS = ("uniform", "snr", "truncated_snr", "snr_plus_one")
 
@@ -15,22 +15,16 @@ def loss_weight(name: str, log_snr: Tensor) -> Tensor:
         name: "uniform" (1), "snr" (makes it the eps error), "truncated_snr"
             (max(SNR, 1): the larger of the x_0 and eps errors) or "snr_plus_one"
             (the v error).
-        log_snr: Any shape.
-
-    Returns:
-        The weight, with the shape of ``log_snr``.
+        log_snr: Any shape, which is the result's.
 
     Raises:
         UserError: If ``name`` is none of these.
     """
+    check_choice("loss weight", name, LOSS_WEIGHTS)
     if name == "uniform":
         return torch.ones_like(log_snr)
     if name == "snr":
         return log_snr.exp()
     if name == "truncated_snr":
         return log_snr.exp().clamp(min=1)
-    if name == "snr_plus_one":
-        return log_snr.exp() + 1
-    raise UserError(
-        f"loss weight must be one of {', '.join(LOSS_WEIGHTS)}, but it is {name!r}"
-    )
+    return log_snr.exp() + 1

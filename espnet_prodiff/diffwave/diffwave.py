@@ -10,10 +10,7 @@ from torch import Tensor
 from espnet_prodiff.common.crops import check_hop
 from espnet_prodiff.common.model import CHECKPOINT_FORMAT, Callback
 from espnet_prodiff.common.sampling import Sampling
-from espnet_prodiff.common.wave_diffusion import (
-    noise_schedule,
-    objective_of,
-)
+from espnet_prodiff.common.wave_diffusion import noise_schedule, objective_of
 from espnet_prodiff.common.wave_model import WaveDiffusionTTS
 from espnet_prodiff.diffusion import Denoiser
 from espnet_prodiff.diffwave.inference import inference_inputs
@@ -111,7 +108,7 @@ class DiffWave(WaveDiffusionTTS):
         schedule = noise_schedule(
             diffusion_scheduler, diffusion_steps, beta_start, beta_end
         )
-        vocoder = conditioning == "mel"
+        vocoder = self.use_gst
         network = DiffWaveNetwork(
             diffwave_channels,
             diffwave_layers,
@@ -147,24 +144,11 @@ class DiffWave(WaveDiffusionTTS):
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Training loss of a batch, on a random piece of every utterance.
 
-        Args:
-            text: Ignored, as text_lengths, spembs and lids.
-            text_lengths: (B,).
-            feats: Normalised log-mels of the recordings, (B, T_feats, odim).
-            feats_lengths: (B,).
-            speech: Recordings, (B, T_wav).
-            speech_lengths: (B,).
-            sids: Labels, (B, 1).
-            durations: (B, F, odim): normalised mels of an acoustic model to train on
-                instead of the recordings' (bin.finetune_vocoder). ESPnet has no name
-                for such an input and passes this one on as it is; real durations
-                (B, N) are ignored.
-            durations_lengths: (B,).
-            spembs: (B, D).
-            lids: (B, 1).
-
-        Returns:
-            Loss, statistics and the batch size.
+        See `DiffusionTTS` for the arguments; text, spembs and lids are ignored, and
+        sids are the labels. Durations (B, F, odim) are normalised mels of an acoustic
+        model, to train on instead of the recordings' (bin.finetune_vocoder): ESPnet has
+        no name for such an input and passes this one on as it is. Real durations (B, N)
+        are ignored.
 
         Raises:
             UserError: If the mels have another hop than the model, or the labels are
@@ -200,11 +184,7 @@ class DiffWave(WaveDiffusionTTS):
         return None, labels
 
     def check_labels(self, labels: Tensor) -> None:
-        """Refuse labels that the model does not have.
-
-        Raises:
-            UserError: The message names them.
-        """
+        """Refuse labels that the model does not have (`UserError`)."""
         if not ((labels >= 0) & (labels < self.num_labels)).all():
             raise UserError(
                 f"labels must lie in 0 ... {self.num_labels - 1} (num_labels of "

@@ -21,11 +21,8 @@ def inference_inputs(
 ) -> tuple[Tensor | None, int]:
     """The network's conditioning and the length in samples.
 
-    Args:
-        model: The model.
-        feats: Normalised mel, (F, odim), for a vocoder.
-        sids: Label, (1,), for a model with labels.
-        seconds: Length without a mel; None is that of a training clip.
+    From a normalised mel (F, odim) for a vocoder; else from a label (1,), for a model
+    with labels, and a length in seconds, by default that of a training clip.
 
     Raises:
         InputError: If an input is missing, out of range, or of no use.
@@ -81,14 +78,10 @@ def denoise(
 
     Args:
         model: A DiffWave with conditioning "label" or "none".
-        wav: (T_wav,).
+        wav: (T_wav,), as the result, which lies in [-1, 1].
         t: Where to start, in (0, T]; the paper's choice is T / 8 (25 of 200).
         cond: See `label_cond`.
-        sampling: Its ``num_steps`` are steps from t; None is as many as the model's own
-            below t.
-
-    Returns:
-        Samples in [-1, 1], (T_wav,).
+        sampling: Its ``num_steps`` count from t; None: the model's own below t.
 
     Raises:
         UserError: If t or an option is outside its range.
@@ -118,15 +111,12 @@ def interpolate(
 
     Args:
         model: A DiffWave with conditioning "label" or "none".
-        first: (T_wav,).
+        first: (T_wav,), as the result, which lies in [-1, 1].
         second: (T_wav,).
         weight: Share of the second, 0 ... 1.
         t: Time of the latent space, in (0, T]: the later, the less is kept of both.
         cond: See `label_cond`.
         sampling: See `denoise`.
-
-    Returns:
-        Samples in [-1, 1], (T_wav,).
 
     Raises:
         UserError: If the lengths differ or an option is outside its range.

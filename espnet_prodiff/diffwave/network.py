@@ -47,13 +47,10 @@ class StepEmbedding(nn.Module):
     def forward(self, noise_cond: Tensor) -> Tensor:
         """Embed times (B,) -> (B, 512)."""
         t = noise_cond.double()
+        sinusoids = self._sinusoids(t.floor() if self.interpolate else t)
         if self.interpolate:
             share = (t - t.floor())[:, None]
-            sinusoids = torch.lerp(
-                self._sinusoids(t.floor()), self._sinusoids(t.ceil()), share
-            )
-        else:
-            sinusoids = self._sinusoids(t)
+            sinusoids = torch.lerp(sinusoids, self._sinusoids(t.ceil()), share)
         return self.mlp(sinusoids.to(self.mlp[0].weight.dtype))
 
     def _sinusoids(self, t: Tensor) -> Tensor:
@@ -71,8 +68,7 @@ class PreparedCond(NamedTuple):
     """A conditioning after ``DiffWaveNetwork.prepare_cond``.
 
     Attributes:
-        features: The upsampled mel (B, n_mels, L), or the label's embedding
-            (B, 128, 1).
+        features: The upsampled mel (B, n_mels, L), or a label's embedding (B, 128, 1).
         cond: The conditioning before that.
     """
 
@@ -119,13 +115,8 @@ class DiffWaveNetwork(nn.Module):
         interpolate_times: bool = True,
     ) -> None:
         super().__init__()
-        sizes = {
-            "channels": channels,
-            "layers": layers,
-            "dilation_cycle": dilation_cycle,
-            "n_mels": n_mels,
-            "num_labels": num_labels,
-        }
+        sizes = {"channels": channels, "layers": layers, "n_mels": n_mels}
+        sizes |= {"dilation_cycle": dilation_cycle, "num_labels": num_labels}
         for name, size in sizes.items():
             if size is not None and size < 1:
                 raise UserError(f"{name} must be positive, but it is {size}")
@@ -150,11 +141,10 @@ class DiffWaveNetwork(nn.Module):
         self.step_embedding = StepEmbedding(train_times, interpolate_times)
         # One product for all layers: faster than a small one inside every layer.
         self.step_proj = nn.Linear(STEP_CHANNELS, layers * channels)
+        dilations = [2 ** (i % dilation_cycle) for i in range(layers)]
         self.layers = nn.ModuleList(
-            ResidualLayer(
-                channels, KERNEL_SIZE, 2 ** (i % dilation_cycle), cond_channels
-            )
-            for i in range(layers)
+            ResidualLayer(channels, KERNEL_SIZE, dilation, cond_channels)
+            for dilation in dilations
         )
         self.skip_proj = nn.Conv1d(channels, channels, 1)
         self.out_proj = nn.Conv1d(channels, 1, 1)
@@ -172,11 +162,8 @@ class DiffWaveNetwork(nn.Module):
     def prepare_cond(self, cond: Tensor | None) -> PreparedCond | None:
         """Upsample the mel, or embed the label: the same at every step.
 
-        Args:
-            cond: As for ``forward``.
-
         Raises:
-            UserError: If it does not fit the model.
+            UserError: If ``cond``, as for ``forward``, does not fit the model.
         """
         self.check_cond(cond)
         if self.upsampler is not None:
@@ -192,7 +179,7 @@ class DiffWaveNetwork(nn.Module):
         cond: Tensor | PreparedCond | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """Apply the network.
+        """Apply the network to a wave (B, 1, L) -> (B, 1, L): zeros before training.
 
         Args:
             x_t: Noisy wave, (B, 1, L).
@@ -200,9 +187,6 @@ class DiffWaveNetwork(nn.Module):
             cond: The mel (B, n_mels, F) with L = F * hop, the labels (B,), or None, as
                 the model was built; or what ``prepare_cond`` made of it.
             mask: (B, 1, L), 1 = valid; whole frames where the conditioning is a mel.
-
-        Returns:
-            Output, (B, 1, L): zeros before training.
 
         Raises:
             UserError: If the conditioning does not fit the model or the wave.
@@ -215,14 +199,10 @@ class DiffWaveNetwork(nn.Module):
         return self.out_proj(F.relu(self.skip_proj(skips)))
 
     def check_cond(self, cond: Tensor | None, length: int | None = None) -> None:
-        """Refuse a conditioning that does not fit the model or a wave.
-
-        Args:
-            cond: As for ``forward``.
-            length: Samples of the wave, if there is one already.
+        """Refuse a conditioning that does not fit the model, or a wave of a length.
 
         Raises:
-            UserError: If it does not fit.
+            UserError: If ``cond``, as for ``forward``, does not fit.
         """
         if self.upsampler is not None:
             self._check_mel(cond, length)
@@ -264,20 +244,16 @@ class DiffWaveNetwork(nn.Module):
 
     def _check_labels(self, labels: Tensor | None) -> None:
         if labels is None or labels.dim() != 1 or labels.is_floating_point():
-            shape = (
-                "None"
-                if labels is None
-                else f"{labels.dtype} of shape {tuple(labels.shape)}"
-            )
+            shape = "None"
+            if labels is not None:
+                shape = f"{labels.dtype} of shape {tuple(labels.shape)}"
             raise UserError(
                 "cond must be the labels (B,) as integers: this DiffWave is "
                 f"class-conditional, but cond is {shape}"
             )
-        # Only on the CPU: reading a value back from a GPU would stall it.
-        if (
-            labels.device.type == "cpu"
-            and not ((labels >= 0) & (labels < self.num_labels)).all()
-        ):
+        if labels.device.type != "cpu":
+            return  # reading a value back from a GPU would stall it
+        if not ((labels >= 0) & (labels < self.num_labels)).all():
             raise UserError(
                 f"labels must lie in 0 ... {self.num_labels - 1}, the labels that this "
                 f"DiffWave was built for, but they are {labels.tolist()}"

@@ -45,7 +45,7 @@ def search_schedule(
     *,
     progress: bool = True,
 ) -> SearchResult:
-    """Find betas with a low score.
+    """Find ``num_steps`` betas with a low score.
 
     Args:
         score: Score of a schedule, lower is better, see ``log_mel_distance``.
@@ -54,7 +54,7 @@ def search_schedule(
         progress: Show a bar.
 
     Raises:
-        UserError: If ``num_steps`` is not positive, or if no schedule of so many steps
+        UserError: If ``num_steps`` is not positive, or no schedule of so many steps
             lies in the range that the model was trained at.
     """
     check_positive("num_steps", num_steps)
@@ -96,10 +96,9 @@ def log_mel_distance(
 ) -> Callable[[Betas], float]:
     """Return the score of a schedule: the log-mel L1 of waves that it is used for.
 
-    Args:
-        vocode: From log-mels (F, n_mels) and betas to a wave, always of the same noise.
-        mel_of: From a wave to its log-mels (F', n_mels), F' >= F.
-        mels: Log-mels of held-out recordings.
+    ``vocode`` turns log-mels (F, n_mels) and betas into a wave, always of the same
+    noise, ``mel_of`` a wave into its log-mels (F', n_mels), F' >= F; ``mels`` are those
+    of held-out recordings.
     """
 
     def score(betas: Betas) -> float:
@@ -125,7 +124,7 @@ def _coarse(schedule: NoiseSchedule, num_steps: int) -> Iterable[Betas]:
 
 def _fits(betas: Betas, schedule: NoiseSchedule) -> bool:
     """Check that betas rise and lie in the range of the model."""
-    if any(a > b for a, b in zip(betas[:-1], betas[1:], strict=True)) or betas[-1] >= 1:
+    if list(betas) != sorted(betas) or betas[-1] >= 1:
         return False
     try:
         times_from_betas(betas, schedule)

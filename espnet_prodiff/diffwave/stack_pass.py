@@ -2,15 +2,13 @@
 
 The tiles go through the stack like a signal through a causal filter. Layer i runs
 behind the input by its delay, the sum of the dilations up to it, and remembers the last
-2 * dilation samples of its input. So no sample is computed twice, as overlapping tiles
-would, and the tiles join without a seam: every sample is made of the same products as
-in ``DiffWaveNetwork.forward``.
+2 * dilation samples of its input. So no sample is computed twice, and the tiles join
+without a seam: every sample is made of the same products as in ``DiffWaveNetwork``.
 
 At the rate of samples, memory costs as much time as arithmetic. A tile therefore lives
-in a few buffers that are used again and again and stay in the cache, products
-accumulate in place, and tanh(a) = 2 sigmoid(2a) - 1 leaves one activation in place of
-two. All buffers are (time, channels): a shift in time is then an offset, and what a
-product reads and writes lies in one piece.
+in a few buffers that stay in the cache, products accumulate in place, and tanh(a) =
+2 sigmoid(2a) - 1 leaves one activation in place of two. Buffers are (time, channels):
+a shift in time is an offset, and a product reads and writes one piece.
 """
 
 import math
@@ -51,10 +49,8 @@ def pack_layers(
 ) -> list[PackedLayer]:
     """Take the layers' weights apart for a step.
 
-    Args:
-        network: The network.
-        steps: Projected step embedding of all layers, (layers * C,).
-        label: Embedding of the label, (128,).
+    From the projected step embedding of all layers, (layers * C,), and the label's
+    embedding (128,).
     """
     channels = network.in_proj.out_channels
     steps = steps.view(-1, channels)
@@ -112,10 +108,7 @@ class _DelayLine:
 class StackPass:
     """One wave's way through the stack at one step.
 
-    Args:
-        network: The network.
-        layers: Its layers, packed.
-        tile: Samples of a tile, at least twice the largest dilation.
+    Of packed layers, in tiles of so many samples, at least twice the largest dilation.
     """
 
     def __init__(
@@ -221,9 +214,8 @@ class StackPass:
     def _leave(self, first: int, last: int) -> Tensor:
         """Make the output where every layer has added its skip."""
         network = self.network
-        bias = sum(
-            layer.out.bias[network.in_proj.out_channels :] for layer in network.layers
-        )
+        channels = network.in_proj.out_channels
+        bias = sum(layer.out.bias[channels:] for layer in network.layers)
         skips = self.skips.behind(self.delay, first, last) + bias
         skips = skips.div_(math.sqrt(len(self.layers))).t()[None]
         return network.out_proj(network.skip_proj(skips).relu_())[0]

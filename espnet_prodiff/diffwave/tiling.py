@@ -23,8 +23,8 @@ class TiledNetwork(nn.Module):
 
     Args:
         network: The network; its current weights are used at each call.
-        tile_length: Samples of a tile; by default what suits the device. It is raised
-            to twice the largest dilation where it is shorter.
+        tile_length: Samples of a tile, at least twice the largest dilation; by default
+            what suits the device.
 
     Raises:
         UserError: If ``tile_length`` is not positive.
@@ -40,11 +40,7 @@ class TiledNetwork(nn.Module):
         self.tile_length = tile_length
 
     def prepare_cond(self, cond: Tensor | None) -> Tensor | None:
-        """Check the conditioning; a mel is upsampled tile by tile, at every step.
-
-        Raises:
-            UserError: If it does not fit the model.
-        """
+        """Check the conditioning; a mel is upsampled tile by tile, at every step."""
         self.network.check_cond(cond)
         return cond
 
@@ -58,17 +54,7 @@ class TiledNetwork(nn.Module):
     ) -> Tensor:
         """Apply the network, item by item and tile by tile.
 
-        Args:
-            x_t: Noisy wave, (B, 1, L).
-            noise_cond: Time on [0, T], (B,).
-            cond: The mel (B, n_mels, F) with L = F * hop, the labels (B,), or None.
-            mask: (B, 1, L), 1 = valid; padding comes last.
-
-        Returns:
-            Output, (B, 1, L); 0 where the mask is.
-
-        Raises:
-            UserError: If the conditioning does not fit the model or the wave.
+        See `DiffWaveNetwork.forward`; here the mask's padding comes last.
         """
         network = self.network
         network.check_cond(cond, x_t.shape[-1])
@@ -82,13 +68,10 @@ class TiledNetwork(nn.Module):
         for i, wave in enumerate(x_t):
             valid = wave.shape[-1] if mask is None else int(mask[i].sum())
             layers = pack_layers(network, steps[i], None if label is None else label[i])
-            self._evaluate(
-                layers,
-                steps[i, : network.in_proj.out_channels],
-                wave[:, :valid],
-                None if mel is None else mel[i],
-                output[i, :, :valid],
-            )
+            shift = steps[i, : network.in_proj.out_channels]
+            frames = None if mel is None else mel[i]
+            part = output[i, :, :valid]
+            self._evaluate(layers, shift, wave[:, :valid], frames, part)
         return output
 
     def _evaluate(

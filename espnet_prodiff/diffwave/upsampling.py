@@ -41,9 +41,6 @@ class UpsamplingStage(nn.Module):
     An output sample sees two frames, and s samples in a row see the same two. So the
     layer is computed as a plain convolution over two frames that gives s samples at
     once: the same function and parameters, without the large intermediate result.
-
-    Args:
-        stride: Samples that a frame becomes.
     """
 
     def __init__(self, stride: int) -> None:
@@ -69,9 +66,6 @@ class UpsamplingStage(nn.Module):
 class MelUpsampler(nn.Module):
     """Upsample a mel by the hop (DiffWave, section 5.1: 16 x 16, kernels 3 x 32).
 
-    Args:
-        hop_length: Samples of a frame.
-
     Raises:
         UserError: If the hop has no two factors.
     """
@@ -86,15 +80,10 @@ class MelUpsampler(nn.Module):
         )
 
     def forward(self, mel: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Upsample.
+        """Upsample (B, n_mels, F) -> (B, n_mels, F * hop).
 
-        Args:
-            mel: (B, n_mels, F).
-            mask: Valid samples, (B, 1, F * hop), 1 = valid, whole frames. With it,
-                padding looks to every stage like the end of the mel.
-
-        Returns:
-            (B, n_mels, F * hop).
+        With a mask of valid samples, (B, 1, F * hop), 1 = valid, whole frames, the
+        padding looks to every stage like the end of the mel.
         """
         hidden = mel.unsqueeze(1)
         remaining = self.hop_length

@@ -12,16 +12,11 @@ from tqdm import tqdm
 from espnet_prodiff.errors import DataError
 from espnet_prodiff.evaluation.evaluation_set import EvaluationSet
 from espnet_prodiff.evaluation.machine import describe_machine
-from espnet_prodiff.evaluation.mel_inputs import MelInputs, mel_inputs
+from espnet_prodiff.evaluation.mel_inputs import mel_inputs
 from espnet_prodiff.evaluation.mel_model import MelModel
 from espnet_prodiff.evaluation.metrics import RESYNTHESIS
 from espnet_prodiff.evaluation.plots.losses import plot_trainings
-from espnet_prodiff.evaluation.plots.models import (
-    plot_alignments,
-    plot_model_mels,
-    plot_model_seeds,
-    plot_sampling,
-)
+from espnet_prodiff.evaluation.plots.models import ModelPlots
 from espnet_prodiff.evaluation.plots.steps import plot_steps
 from espnet_prodiff.evaluation.plots.systems import plot_decoded_mels
 from espnet_prodiff.evaluation.score_mels import score_models
@@ -37,12 +32,9 @@ UPPER_BOUND = "recordings through the vocoder"
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model to sample from.
+    """A model's row in the table, weights (config.yaml beside them) and sampling steps.
 
-    Attributes:
-        name: Its row in the table.
-        path: Its weights; the config.yaml beside them is the model's.
-        num_steps: Sampling steps; None is the model's own number.
+    ``num_steps`` None is the model's own number.
     """
 
     name: str
@@ -98,7 +90,13 @@ def evaluate(
     for system in systems:
         system.require_wavs(data)
     speak, loaded = _load(data, models, train_config, vocoder_file, vocoder_config)
-    results = Results(_facts(data, command))
+    durations = data.durations_file or "none"
+    about = {
+        "data": f"{data.directory}, {len(data)} utterances, {data.fs} Hz; "
+        f"reference durations: {durations}",
+        "machine": describe_machine(),
+    }
+    results = Results(about | ({"command": f"`{command}`"} if command else {}))
     if models and not loaded:
         results.notes.append("the models' mels were not scored: no reference durations")
     utterances = mel_inputs(data, speak.text_to_ids, loaded[0].tts) if loaded else []
@@ -110,7 +108,12 @@ def evaluate(
             scored.insert(0, copied)
         scores = score_systems(data, scored, speak.feats_extract, f0_range, nj)
         if any(system.is_resynthesis for system in scored):
-            results.notes += _missing_extras()
+            results.notes += [
+                f"{metric.header} was not measured, as the package is missing: "
+                f"pip install espnet_prodiff[{metric.extra}]"
+                for metric in RESYNTHESIS
+                if metric.extra and find_spec(metric.extra) is None
+            ]
         for name, values in scores.items():
             results.add(name, values)
     seeds = range(num_seeds)
@@ -126,12 +129,16 @@ def evaluate(
         return results, files
 
     images = output_dir / "images"
-    utts = list(data)[:num_pictures]
     if loaded:
-        files += _plot_models(
-            loaded, utterances[:num_pictures], data, variance, seeds, speak, output_dir
-        )
+        shown = utterances[:num_pictures]
+        plots = ModelPlots(loaded, shown, data, variance, output_dir)
+        files += plots.plot_mels()
+        files += plots.plot_alignments(speak.train_args.token_list)
+        files += plots.plot_sampling()
+        if num_seeds > 1:
+            files += plots.plot_seeds(seeds, speak.vocoder)
     if systems:
+        utts = list(data)[:num_pictures]
         files += plot_decoded_mels(systems, speak.feats_extract, data, utts, images)
     exp_dirs = [model.path.parent for model in models]
     if not exp_dirs and train_config:
@@ -150,15 +157,10 @@ def copy_synthesis(
     vocoder: Callable[[torch.Tensor], torch.Tensor],
     system: System,
 ) -> None:
-    """Send the recordings through the model's features and vocoder.
+    """Write the recordings through features and vocoder into ``system``.
 
-    What remains of them is the best that any model can sound with this vocoder.
-
-    Args:
-        data: The recordings.
-        feats_extract: ESPnet's feature extractor.
-        vocoder: From log-mels (T, n_mels) to a waveform (T_wav,).
-        system: Gets the waveforms.
+    No model can sound better with this vocoder, from log-mels (T, n_mels) to a waveform
+    (T_wav,). ``feats_extract`` is ESPnet's feature extractor.
     """
     for utt in tqdm(data, UPPER_BOUND, len(data), unit="utt", mininterval=1.0):
         speech = read_audio(data.recordings[utt], utt, data.fs)
@@ -204,43 +206,3 @@ def _load(
                 )
         loaded.append(MelModel(by_path[model.path], model.name, model.num_steps))
     return speak, loaded
-
-
-def _facts(data: EvaluationSet, command: str | None) -> dict[str, str]:
-    about = {
-        "data": f"{data.directory}, {len(data)} utterances, {data.fs} Hz; "
-        f"reference durations: {data.durations_file or 'none'}",
-        "machine": describe_machine(),
-    }
-    if command:
-        about["command"] = f"`{command}`"
-    return about
-
-
-def _missing_extras() -> list[str]:
-    return [
-        f"{metric.header} was not measured, as the package is missing: "
-        f"pip install espnet_prodiff[{metric.extra}]"
-        for metric in RESYNTHESIS
-        if metric.extra and find_spec(metric.extra) is None
-    ]
-
-
-def _plot_models(
-    models: Sequence[MelModel],
-    utterances: Sequence[MelInputs],
-    data: EvaluationSet,
-    variance: str,
-    seeds: Sequence[int],
-    speak: Text2Speech,
-    output_dir: Path,
-) -> list[Path]:
-    images, tokens = output_dir / "images", list(speak.train_args.token_list)
-    files = plot_model_mels(models, utterances, data, variance, 0, images)
-    files += plot_alignments(models[0], utterances, data, tokens, images)
-    files += plot_sampling(models, utterances[0], data, 0, images)
-    if len(seeds) > 1:
-        files += plot_model_seeds(
-            models, utterances[0], data, variance, seeds, speak.vocoder, output_dir
-        )
-    return files

@@ -48,14 +48,13 @@ def read_evaluation_set(
     spembs: str | Path | None = None,
     max_utts: int | None = None,
 ) -> EvaluationSet:
-    """Read an ESPnet data directory.
+    """Read an ESPnet data directory, or only its first ``max_utts`` utterances.
 
     Args:
-        data_dir: With ``wav.scp`` and ``text``; ``utt2sid`` and ``utt2lid`` are used
-            if present.
+        data_dir: With ``wav.scp`` and ``text``; perhaps ``utt2sid`` and ``utt2lid``.
         durations: A ``durations`` file.
         spembs: A Kaldi scp of speaker embeddings.
-        max_utts: Take only the first utterances.
+        max_utts: Number of utterances; None is all.
 
     Raises:
         DataError: A file is missing or lacks an utterance.

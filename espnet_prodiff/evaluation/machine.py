@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -11,23 +12,17 @@ import torch
 
 def describe_machine() -> str:
     """Return CPU, cores, GPU if any, and versions in one line."""
+    file = Path("/proc/cpuinfo")
+    info = file.read_text() if file.exists() else ""
+    names = re.findall(r"model name\s*: (.*)", info)
+    cpu = names[0].strip() if names else platform.processor() or platform.machine()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    parts = [f"{cpu_model()}, {cores or os.cpu_count()} cores"]
+    parts = [f"{cpu}, {cores or os.cpu_count()} cores"]
     if torch.cuda.is_available():
         parts.append(torch.cuda.get_device_name())
     parts.append(f"Python {platform.python_version()}, torch {torch.__version__}")
     parts.append(f"{torch.get_num_threads()} threads")
     return "; ".join(parts)
-
-
-def cpu_model() -> str:
-    """Return the processor's name as far as the system tells."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def describe_command(module: str) -> str:

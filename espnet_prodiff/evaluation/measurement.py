@@ -11,13 +11,10 @@ from espnet_prodiff.errors import UserError
 
 @dataclass(frozen=True)
 class Measurement:
-    """A mean with its uncertainty.
+    """A mean, and of its ``n`` samples, as a rule utterances, the spread.
 
-    Attributes:
-        mean: The figure.
-        std: Standard deviation of the samples (n - 1); nan for one sample.
-        ci95: Half width of the 95 % confidence interval of the mean; nan for one.
-        n: Number of samples, as a rule of utterances.
+    ``std`` is their standard deviation (n - 1), ``ci95`` half of the 95 % confidence
+    interval of the mean; both are nan for one sample.
     """
 
     mean: float
@@ -33,12 +30,8 @@ class Measurement:
 def measure(values: Sequence[float]) -> Measurement | None:
     """Summarise one value per utterance: Student's t interval of the mean.
 
-    Args:
-        values: The samples; those that are not finite (an utterance without voiced
-            frames has no F0 error) are left out and not counted in ``n``.
-
-    Returns:
-        The figure, or None without any finite value.
+    Values that are not finite (an utterance without voiced frames has no F0 error) are
+    left out and not counted in ``n``; without any finite one the figure is None.
     """
     x = np.asarray(values, dtype=float)
     x = x[np.isfinite(x)]
@@ -58,16 +51,12 @@ def measure_ratio(
     """Summarise sum(numerators) / sum(denominators), one pair per utterance.
 
     The standard deviation is that of the residuals ``(a - ratio * b) / mean(b)``: the
-    delta method for a ratio of means.
-
-    Returns:
-        The figure as a Measurement, or None without samples.
+    delta method for a ratio of means. Without samples the figure is None.
 
     Raises:
         UserError: The two differ in length, or a denominator is not positive.
     """
-    a = np.asarray(numerators, dtype=float)
-    b = np.asarray(denominators, dtype=float)
+    a, b = np.asarray(numerators, dtype=float), np.asarray(denominators, dtype=float)
     if a.shape != b.shape or (b <= 0).any():
         raise UserError("Expected as many numerators as positive denominators.")
     if len(a) == 0:

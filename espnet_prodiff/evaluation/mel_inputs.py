@@ -35,16 +35,13 @@ class MelInputs:
 def mel_inputs(
     data: EvaluationSet, text_to_ids: Callable[[str], np.ndarray], tts: Any
 ) -> list[MelInputs]:
-    """Prepare the utterances for models of one token list.
+    """Prepare utterances with reference durations for models of one token list.
 
-    Args:
-        data: With reference durations.
-        text_to_ids: From a text to token ids (T_text,).
-        tts: The model, for what else it needs.
+    ``text_to_ids`` makes token ids (T_text,) of a text; ``tts`` is the model.
 
     Raises:
-        DataError: Durations, speaker ids, language ids or embeddings that the
-            model needs are missing.
+        DataError: Durations, speaker ids, language ids or embeddings that it needs are
+            missing.
     """
     if not data.durations:
         raise DataError("Mels can only be scored with --durations.")

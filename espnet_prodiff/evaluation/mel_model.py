@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
 
 from espnet_prodiff.common.model import DiffusionTTS
@@ -27,35 +26,33 @@ class MelModel:
     """
 
     def __init__(self, model: Any, name: str, num_steps: int | None = None) -> None:
-        """Wrap a model.
+        """Wrap an ``ESPnetTTSModel`` in eval mode; ``name`` is for messages.
 
-        Args:
-            model: An ``ESPnetTTSModel`` in eval mode.
-            name: For messages.
-            num_steps: Sampling steps; None is the model's own number.
+        ``num_steps`` are the sampling steps, None the model's own number.
 
         Raises:
-            DataError: The model takes no durations or has no mel, or its number
-                of steps cannot be changed.
+            DataError: It takes no durations or has no mel, or its number of steps
+                cannot be changed.
         """
         self.name, self.model, self.tts = name, model, model.tts
         ours = self.shares_noise = isinstance(self.tts, DiffusionTTS)
         self.makes_waves = not self.tts.require_vocoder
-        # The text with its durations, or the mel to repeat, can be given.
-        if ours:
+        if ours:  # a text with its durations, or the mel to repeat
             takes_frames = self.tts.conditioning in ("text", "mel")
-        else:
+            default = self.tts.num_steps
+        else:  # ESPnet's prodiff has steps
             takes_frames = hasattr(self.tts, "duration_predictor")
+            default = getattr(getattr(self.tts, "decoder", None), "timesteps", None)
+        kind = type(self.tts).__name__
         if model.feats_extract is None or not takes_frames:
             raise DataError(
-                f"Model {name!r}: {type(self.tts).__name__} makes no mel from given "
-                "durations; its waveforms can be scored with --system."
+                f"Model {name!r}: {kind} makes no mel from given durations; its "
+                "waveforms can be scored with --system."
             )
-        default = self.tts.num_steps if ours else _builtin_steps(self.tts)
         if num_steps not in (None, default) and not ours:
             raise DataError(
-                f"Model {name!r}: the number of steps of {type(self.tts).__name__} "
-                f"is fixed in training ({default}), {num_steps} cannot be had."
+                f"Model {name!r}: the number of steps of {kind} is fixed in training "
+                f"({default}), {num_steps} cannot be had."
             )
         self.num_steps = num_steps
         # What it is sampled with; None where the model does not tell.
@@ -94,17 +91,12 @@ class MelModel:
 
     def same_features(self, other: "MelModel") -> bool:
         """Whether the normalised mels of two models can be compared."""
-        features, others = (
-            m.model.feats_extract.get_parameters() for m in (self, other)
-        )
-        a, b = (
-            {} if m.model.normalize is None else m.model.normalize.state_dict()
-            for m in (self, other)
-        )
-        return (
-            features == others
-            and a.keys() == b.keys()
-            and all(torch.allclose(a[k].double(), b[k].double(), rtol=1e-4) for k in a)
+        models = (self.model, other.model)
+        features, others = (model.feats_extract.get_parameters() for model in models)
+        a, b = (m.normalize.state_dict() if m.normalize else {} for m in models)
+        same = features == others and a.keys() == b.keys()
+        return same and all(
+            torch.allclose(a[k].double(), b[k].double(), rtol=1e-4) for k in a
         )
 
     @torch.no_grad()
@@ -119,30 +111,18 @@ class MelModel:
                     f"Model {self.name!r} extracts no {name}: score it with predicted "
                     "pitch and energy."
                 )
-            values = extract(
-                inputs.speech[None],
-                feats_lengths=frames,
-                durations=inputs.durations[None],
-            )[0]
+            wav, durations = inputs.speech[None], inputs.durations[None]
+            values = extract(wav, feats_lengths=frames, durations=durations)[0]
             normalize = getattr(self.model, f"{name}_normalize")
-            values = values if normalize is None else normalize(values)[0]
-            variance[name] = values[0]
+            variance[name] = (values if normalize is None else normalize(values)[0])[0]
         return variance
 
     @torch.no_grad()
     def sample_mels(
-        self,
-        inputs: MelInputs,
-        seeds: list[int],
-        variance: str = "predicted",
-        **options: Any,
+        self, inputs: MelInputs, seeds: list[int], *args: Any, **options: Any
     ) -> np.ndarray:
-        """Sample an utterance's mel once per seed; arguments as of ``outputs``.
-
-        Returns:
-            Normalised mels (num_seeds, T, n_mels), float32.
-        """
-        outputs = self.outputs(inputs, seeds, variance, **options)
+        """Return the normalised mels (num_seeds, T, n_mels), float32, of `outputs`."""
+        outputs = self.outputs(inputs, seeds, *args, **options)
         return np.stack([out["feat_gen"].float().cpu().numpy() for out in outputs])
 
     @torch.no_grad()
@@ -179,36 +159,23 @@ class MelModel:
         options = {**inputs.extras, **options}
         if getattr(self.tts, "use_gst", False):
             options["feats"] = self.recorded_mel(inputs)
-        options |= self._pitch_and_energy(inputs, variance, options)
-        options |= dict(durations=inputs.durations, use_teacher_forcing=True)
-        return [self._output(inputs.text, seed, options) for seed in seeds]
-
-    def _pitch_and_energy(
-        self, inputs: MelInputs, variance: str, options: dict[str, Any]
-    ) -> dict[str, Tensor]:
         if variance == "true" and not self.makes_waves:
-            return self.true_variance(inputs)
-        if self.shares_noise:
-            return {}
-        with torch.random.fork_rng():  # the others want both: predict them first
-            free = self.tts.inference(inputs.text, **options)
-        return {name: free[name] for name in ("pitch", "energy")}
-
-    def _output(
-        self, text: Tensor, seed: int, options: dict[str, Any]
-    ) -> dict[str, Tensor]:
-        if self.shares_noise:
-            options = {**options, "num_steps": self.num_steps, "seed": seed}
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            output = self.tts.inference(text, **options)
-        if self.makes_waves:
-            # Whole frames of samples have one centred window more than frames.
-            frames = options["durations"].sum()
-            output["feat_gen"] = self.mel_of(output["wav"])[:frames]
-        return output
-
-
-def _builtin_steps(tts: AbsTTS) -> int | None:
-    """Steps of ESPnet's built-in prodiff; None of any other model."""
-    return getattr(getattr(tts, "decoder", None), "timesteps", None)
+            options |= self.true_variance(inputs)
+        elif not self.shares_noise:
+            with torch.random.fork_rng():  # the others want both: predict them first
+                free = self.tts.inference(inputs.text, **options)
+            options |= {name: free[name] for name in ("pitch", "energy")}
+        options |= dict(durations=inputs.durations, use_teacher_forcing=True)
+        outputs = []
+        for seed in seeds:
+            if self.shares_noise:
+                options |= dict(num_steps=self.num_steps, seed=seed)
+            with torch.random.fork_rng():
+                torch.manual_seed(seed)
+                output = self.tts.inference(inputs.text, **options)
+            if self.makes_waves:
+                # Whole frames of samples have one centred window more than frames.
+                frames = inputs.durations.sum()
+                output["feat_gen"] = self.mel_of(output["wav"])[:frames]
+            outputs.append(output)
+        return outputs

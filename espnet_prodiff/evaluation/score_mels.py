@@ -23,21 +23,16 @@ def score_models(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Sample every utterance from every model once per seed and score the mels.
 
-    The samples of two models at a time are held in memory: the first and another.
-
-    Args:
-        models: The first is the reference of ``distance``.
-        utterances: The test set.
-        seeds: Seeds of the noise.
-        variance: "predicted" or "true" pitch and energy.
+    The samples of two models at a time are held in memory: the first, which is the
+    reference of ``distance``, and another. ``variance`` is "predicted" or "true".
 
     Returns:
         By the name of the model, key of the metric, and utterance or seed: see
         `Metric.compute`.
 
     Raises:
-        DataError: No seed, models with different features, or an utterance that
-            does not fit its durations.
+        DataError: No seed, models with different features, or an utterance that does
+            not fit its durations.
     """
     if not seeds:
         raise DataError("At least one seed is needed.")
@@ -61,8 +56,7 @@ def score_models(
                 bar.update()
             first = samples if first is None else first
             same_noise = model.shares_noise and models[0].shares_noise
-            subject = MelSamples(
-                seeds, samples, recorded, first if same_noise else None, bins
-            )
+            same = first if same_noise else None
+            subject = MelSamples(seeds, samples, recorded, same, bins)
             scores[model.name] = {m.key: m.compute(subject) for m in MEL}
     return scores

@@ -1,7 +1,8 @@
 """Score the waveforms of several systems against the recordings."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -31,16 +32,6 @@ class Decoded:
     is_resynthesis: bool
 
 
-@dataclass(frozen=True)
-class Job:
-    """One utterance of every system."""
-
-    utt: str
-    recording: Path
-    durations: np.ndarray | None
-    decoded: Mapping[str, Decoded]
-
-
 def score_systems(
     data: EvaluationSet,
     systems: Sequence[System],
@@ -64,68 +55,6 @@ def score_systems(
         DataError: A system lacks an utterance, or has another sampling rate; or a
             resynthesis is not as long as the recording.
     """
-    score = partial(
-        score_utterance, fs=data.fs, feats_extract=feats_extract, f0_range=f0_range
-    )
-    jobs = _jobs(data, systems)
-    scores: dict[str, dict[str, dict[str, Value]]] = {s.name: {} for s in systems}
-    bar = tqdm(
-        _run(score, jobs, nj), "waveforms", len(jobs), unit="utt", mininterval=1.0
-    )
-    for job, by_system in zip(jobs, bar, strict=True):
-        for name, values in by_system.items():
-            for key, value in values.items():
-                scores[name].setdefault(key, {})[job.utt] = value
-    return scores
-
-
-def score_utterance(
-    job: Job, fs: int, feats_extract: Any, f0_range: tuple[float, float]
-) -> dict[str, dict[str, Value]]:
-    """Score one utterance of every system; the recording is analysed once.
-
-    Args:
-        job: The utterance.
-        fs: Sampling rate of all waves in Hz.
-        feats_extract: ESPnet's ``LogMelFbank``.
-        f0_range: Lowest and highest F0 in Hz.
-
-    Returns:
-        Values by system and key of the metric, where there is one.
-
-    Raises:
-        DataError: See `score_systems`.
-    """
-    recorded = read_audio(job.recording, job.utt, fs)
-    reference = analyse(recorded, fs, *f0_range)
-    frame_ms = 1000 * feats_extract.get_parameters()["n_shift"] / fs
-    scores = {}
-    for name, decoded in job.decoded.items():
-        wav = read_audio(decoded.wav, job.utt, fs)
-        spoken = analyse(wav, fs, *f0_range)
-        pair = SpeechPair(
-            reference,
-            spoken,
-            align(reference.cepstra, spoken.cepstra),
-            decoded.durations,
-            job.durations,
-            frame_ms,
-            decoded.speed,
-        )
-        try:
-            values = {metric.key: metric.compute(pair) for metric in SPEECH}
-            if decoded.is_resynthesis:
-                waves = WavePair.cut(recorded, wav, fs, feats_extract)
-                values |= {metric.key: metric.compute(waves) for metric in RESYNTHESIS}
-        except UserError as error:
-            raise DataError(
-                f"System {name!r}, utterance {job.utt} ({decoded.wav}): {error}"
-            ) from error
-        scores[name] = {k: value for k, value in values.items() if value is not None}
-    return scores
-
-
-def _jobs(data: EvaluationSet, systems: Sequence[System]) -> list[Job]:
     decoded: dict[str, dict[str, Decoded]] = {utt: {} for utt in data}
     for system in systems:
         system.require_wavs(data)
@@ -138,15 +67,60 @@ def _jobs(data: EvaluationSet, systems: Sequence[System]) -> list[Job]:
                 speeds.get(utt),
                 system.is_resynthesis,
             )
-    return [
-        Job(utt, recording, data.durations.get(utt), decoded[utt])
-        for utt, recording in data.recordings.items()
-    ]
+    score = partial(
+        _score_utterance, fs=data.fs, feats_extract=feats_extract, f0_range=f0_range
+    )
+    references = [data.durations.get(utt) for utt in data]
+    jobs = data, data.recordings.values(), references, decoded.values()
+    scores: dict[str, dict[str, dict[str, Value]]] = {s.name: {} for s in systems}
+    with ExitStack() as stack:
+        run = map
+        if min(nj, len(data)) > 1:
+            pool = ProcessPoolExecutor(min(nj, len(data)), get_context("spawn"))
+            run = stack.enter_context(pool).map
+        results = run(score, *jobs)
+        bar = tqdm(results, "waveforms", len(data), unit="utt", mininterval=1.0)
+        for utt, by_system in zip(data, bar, strict=True):
+            for name, values in by_system.items():
+                for key, value in values.items():
+                    scores[name].setdefault(key, {})[utt] = value
+    return scores
 
 
-def _run(score: partial, jobs: list[Job], nj: int) -> Iterator[dict]:
-    if nj <= 1 or len(jobs) <= 1:
-        yield from map(score, jobs)
-        return
-    with ProcessPoolExecutor(min(nj, len(jobs)), get_context("spawn")) as pool:
-        yield from pool.map(score, jobs)
+def _score_utterance(
+    utt: str,
+    recording: Path,
+    reference_durations: np.ndarray | None,
+    decoded: Mapping[str, Decoded],
+    fs: int,
+    feats_extract: Any,
+    f0_range: tuple[float, float],
+) -> dict[str, dict[str, Value]]:
+    """Score one utterance of every system; the recording is analysed once."""
+    recorded = read_audio(recording, utt, fs)
+    reference = analyse(recorded, fs, *f0_range)
+    frame_ms = 1000 * feats_extract.get_parameters()["n_shift"] / fs
+    scores = {}
+    for name, speech in decoded.items():
+        wav = read_audio(speech.wav, utt, fs)
+        spoken = analyse(wav, fs, *f0_range)
+        pair = SpeechPair(
+            reference,
+            spoken,
+            align(reference.cepstra, spoken.cepstra),
+            speech.durations,
+            reference_durations,
+            frame_ms,
+            speech.speed,
+        )
+        try:
+            values = {metric.key: metric.compute(pair) for metric in SPEECH}
+            if speech.is_resynthesis:
+                waves = WavePair.cut(recorded, wav, fs, feats_extract)
+                values |= {metric.key: metric.compute(waves) for metric in RESYNTHESIS}
+        except UserError as error:
+            raise DataError(
+                f"System {name!r}, utterance {utt} ({speech.wav}): {error}"
+            ) from error
+        scores[name] = {k: value for k, value in values.items() if value is not None}
+    return scores

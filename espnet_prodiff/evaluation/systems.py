@@ -1,12 +1,13 @@
 """Directories of decoded speech."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from espnet_prodiff.errors import DataError
+from espnet_prodiff.evaluation.evaluation_set import EvaluationSet
 from espnet_prodiff.evaluation.metrics.subjects import Speed
 from espnet_prodiff.fileio.tables import read_durations, read_table
 
@@ -31,26 +32,20 @@ class System:
         """Return the file of an utterance's waveform."""
         return self.directory / "wav" / f"{utt}.wav"
 
-    def require_wavs(self, utts: Iterable[str]) -> None:
+    def require_wavs(self, utts: EvaluationSet) -> None:
         """Check that every utterance was decoded.
 
         Raises:
             DataError: The directory or some waveforms are missing; names them.
         """
         if not self.directory.is_dir():
-            raise DataError(
-                f"System {self.name!r}: {self.directory} does not exist: decode it "
-                "(stage 8)."
-            )
-        utts = list(utts)
-        missing = [utt for utt in utts if not self.wav(utt).is_file()]
-        self._refuse(missing, len(utts), self.directory / "wav")
+            message = f"{self.directory} does not exist: decode it (stage 8)."
+            raise DataError(f"System {self.name!r}: {message}")
+        wavs = {utt for utt in utts if self.wav(utt).is_file()}
+        self._require(utts, wavs, self.directory / "wav")
 
-    def read_durations(self, utts: Iterable[str]) -> dict[str, np.ndarray]:
-        """Read the predicted durations (T_text + 1,) of the utterances.
-
-        Returns:
-            By utterance; empty if there is no such file.
+    def read_durations(self, utts: EvaluationSet) -> dict[str, np.ndarray]:
+        """Read the predicted durations (T_text + 1,), empty if there is no such file.
 
         Raises:
             DataError: The file lacks an utterance.
@@ -58,19 +53,15 @@ class System:
         file = self.directory / "durations"
         if not file.is_file():
             return {}
-        durations, utts = read_durations(file), list(utts)
-        self._refuse([utt for utt in utts if utt not in durations], len(utts), file)
+        durations = read_durations(file)
+        self._require(utts, durations, file)
         return durations
 
     def read_speed(self) -> dict[str, Speed]:
-        """Read the time that the utterances took.
+        """Read the time that the utterances took; ESPnet's own decoder writes none.
 
         The first utterance of each file is left out where it has others: libraries load
         and compile during it.
-
-        Returns:
-            Speed by utterance; empty if the decoder wrote no such file (ESPnet's own
-            does not).
 
         Raises:
             DataError: A line is not "utt audio model vocoder" with seconds >= 0 and
@@ -95,9 +86,11 @@ class System:
                 speeds[utt] = Speed(audio, model, vocoder)
         return speeds
 
-    def _refuse(self, missing: list[str], count: int, where: Path) -> None:
-        if missing:
+    def _require(
+        self, utts: EvaluationSet, decoded: Collection[str], where: Path
+    ) -> None:
+        if missing := [utt for utt in utts if utt not in decoded]:
             raise DataError(
-                f"System {self.name!r}: {where} lacks {len(missing)} of {count} "
+                f"System {self.name!r}: {where} lacks {len(missing)} of {len(utts)} "
                 f"utterances, first {missing[0]}: decode all of them (stage 8)."
             )

@@ -36,12 +36,7 @@ class Results:
     notes: list[str] = field(default_factory=list)
 
     def add(self, name: str, scores: Mapping[str, Mapping[str, Value]]) -> None:
-        """Add the figures of a system to its row.
-
-        Args:
-            name: The system.
-            scores: Values by key of the metric and utterance, see `Metric.compute`.
-        """
+        """Add a system's values, by key of the metric and utterance, to its row."""
         row = self.rows.setdefault(name, {})
         values = self.values.setdefault(name, {})
         # Ratios are the last of a row.
@@ -53,19 +48,13 @@ class Results:
                 if not metric.is_ratio:
                     values[metric.key] = dict(by_utterance)
             elif by_utterance:
-                self.notes.append(
-                    f"{name}: {metric.key} is not defined for any utterance"
-                )
+                remark = f"{metric.key} is not defined for any utterance"
+                self.notes.append(f"{name}: {remark}")
 
 
 def write_results(results: Results, output_dir: str | Path) -> tuple[Path, Path]:
-    """Write ``results.md`` and ``results.json``, each atomically.
-
-    Returns:
-        The two files.
-    """
-    markdown = Path(output_dir) / "results.md"
-    data = Path(output_dir) / "results.json"
+    """Write ``results.md`` and ``results.json``, each atomically; return the two."""
+    markdown, data = (Path(output_dir) / f"results.{kind}" for kind in ("md", "json"))
     write_text(markdown, to_markdown(results))
     write_text(data, json.dumps(to_json(results), indent=1, allow_nan=False) + "\n")
     return markdown, data
@@ -99,16 +88,10 @@ def to_markdown(results: Results) -> str:
     parts += [f"- note: {note}" for note in results.notes]
     parts += ["", "A figure is mean ± half of its 95 % confidence interval; n samples."]
     for title, metrics in TABLES:
-        used = [
-            m for m in metrics if any(m.key in row for row in results.rows.values())
-        ]
-        rows = {
-            name: row
-            for name, row in results.rows.items()
-            if any(m.key in row for m in used)
-        }
-        if rows:
-            parts += ["", f"## {title}", "", *_table(used, rows), ""]
+        keys = set().union(*results.rows.values())
+        used = [m for m in metrics if m.key in keys]
+        if used:
+            parts += ["", f"## {title}", "", *_table(used, results.rows), ""]
             parts += [f"- {m.header}: {m.definition}." for m in used]
     return "\n".join(parts) + "\n"
 
@@ -119,7 +102,9 @@ def _table(
     lines = ["| system | " + " | ".join(m.header for m in metrics) + " | n |"]
     lines.append("|---|" + "---:|" * (len(metrics) + 1))
     for name, row in rows.items():
-        common = max(row[m.key].n for m in metrics if m.key in row)
+        common = max((row[m.key].n for m in metrics if m.key in row), default=0)
+        if not common:
+            continue
         cells = [_cell(m, row.get(m.key), common) for m in metrics]
         title = name.replace("|", "\\|")
         lines.append(f"| {title} | {' | '.join(cells)} | {common} |")

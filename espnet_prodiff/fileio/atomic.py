@@ -11,13 +11,10 @@ from pathlib import Path
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path that becomes ``path`` at the end of the block.
 
-    It lies in the same directory and ends in ``.tmp``, so a writer that chooses the
-    format by the suffix needs the format as an argument. After an error it is removed
-    and ``path`` is unchanged. Temporary files of killed processes of this machine are
-    removed first.
-
-    Args:
-        path: The file to write; its directory is made if need be.
+    It lies in the same directory, which is made if need be, and ends in ``.tmp``, so a
+    writer that chooses the format by the suffix needs the format as an argument. After
+    an error it is removed and ``path`` is unchanged. Temporary files of killed
+    processes of this machine are removed first.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,5 +45,5 @@ def _is_running(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # another user's
     return True

@@ -76,10 +76,7 @@ def read_recording(
 def read_audio(source: str | Path, utt: str, fs: int | None = None) -> np.ndarray:
     """Read the samples of one mono recording, in [-1, 1], float64 (T_wav,).
 
-    Args:
-        source: See `read_recording`.
-        utt: The utterance, for the error message.
-        fs: The expected sampling rate in Hz; None accepts any.
+    The arguments are those of `read_recording`.
 
     Raises:
         DataError: See `read_recording` and `check_samples`.
@@ -90,11 +87,7 @@ def read_audio(source: str | Path, utt: str, fs: int | None = None) -> np.ndarra
 
 
 def check_samples(samples: np.ndarray, where: str) -> None:
-    """Refuse audio that cannot be trained on.
-
-    Args:
-        samples: (T_wav,).
-        where: Its utterance and file, for the error message.
+    """Refuse audio (T_wav,) that cannot be trained on; ``where`` names it.
 
     Raises:
         DataError: No samples, NaN or infinite samples.

@@ -34,27 +34,21 @@ SAFE_GLOBALS: list[Any] = [
     np.dtype,
     _scalar,
     (_scalar, "numpy.core.multiarray.scalar"),
-    *(
-        type(np.dtype(kind))
-        for kind in ("b1", "i1", "i2", "i4", "i8", "u1", "f2", "f4", "f8")
-    ),
+    *(type(np.dtype(kind)) for kind in "b1 i1 i2 i4 i8 u1 f2 f4 f8".split()),
 ]
 
 
 def load_weights(path: PathLike) -> dict[str, Any]:
-    """Load a checkpoint onto the CPU without running anything that is in it.
+    """Load the dictionary of a checkpoint onto the CPU without running what is in it.
 
     Args:
         path: A file written by ``torch.save``: model weights (``Nepoch.pth``,
             ``*.ave.pth``), ESPnet's ``checkpoint.pth`` or a ParallelWaveGAN ``.pkl``.
 
-    Returns:
-        The dictionary in the file.
-
     Raises:
         FileNotFoundError: There is no such file.
-        CheckpointError: The file is cut off, is no checkpoint, holds code, or holds
-            something that is not a dictionary.
+        CheckpointError: The file is cut off, is no checkpoint of a dictionary, or holds
+            code.
     """
     path = Path(path)
     if not path.is_file():
@@ -115,11 +109,9 @@ def _starts_as_pickle(path: Path) -> bool:
 
 
 def load_model_weights(model: torch.nn.Module, path: PathLike) -> None:
-    """Load a model file into a model of exactly that shape.
+    """Load a model file into a model of exactly that shape, built from the same config.
 
-    Args:
-        model: The model, already built from the same config.
-        path: Weights alone, ESPnet's ``checkpoint.pth`` or a DeepSpeed checkpoint.
+    The file holds weights alone, or it is ESPnet's ``checkpoint.pth`` or of DeepSpeed.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -133,12 +125,9 @@ def load_model_weights(model: torch.nn.Module, path: PathLike) -> None:
 
 
 def fit_weights(model: torch.nn.Module, states: dict[str, Any], path: PathLike) -> None:
-    """Put weights that were already read into a model of exactly that shape.
+    """Put tensors by parameter name into a model of exactly that shape.
 
-    Args:
-        model: The model.
-        states: Tensors by parameter name.
-        path: The file they came from, for the message.
+    ``path`` is the file that they came from, for the message.
 
     Raises:
         CheckpointError: Keys are missing, unknown or of another shape, some value is

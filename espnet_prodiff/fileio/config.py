@@ -23,9 +23,6 @@ def read_config(path: str | Path) -> dict[str, Any]:
     (``scheduler_conf`` with another ``scheduler``, say); every other value replaces
     that of the base.
 
-    Args:
-        path: The config.
-
     Raises:
         FileNotFoundError: The file or a base does not exist.
         ConfigError: A file is not a yaml mapping, or the bases form a circle.
@@ -48,12 +45,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 
 def merge_configs(base: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with the differences in ``config``, see ``read_config``.
-
-    Args:
-        base: A training config.
-        config: Options that replace those of ``base`` or, in mappings, are merged.
-    """
+    """Return ``base`` with the differences in ``config``, see ``read_config``."""
     merged = dict(base)
     for key, value in config.items():
         owner = key.removesuffix("_conf")
@@ -69,9 +61,7 @@ def resolved_config(path: str | None) -> Iterator[str | None]:
     """Yield a file for ESPnet's parser: the config ``path`` with its base merged in.
 
     The plugin's ``student`` becomes part of ``tts_conf``; ``distill_from`` is dropped.
-
-    Args:
-        path: A training config, or None, which is yielded as it is.
+    Without a path, None is yielded.
 
     Raises:
         FileNotFoundError: The file or a base does not exist.

@@ -10,14 +10,10 @@ from espnet_prodiff.fileio.atomic import write_text
 
 
 def read_table(path: str | Path) -> dict[str, str]:
-    """Read ``key value`` lines.
+    """Read ``key value`` lines, of ``text``, ``wav.scp`` or ``durations`` for example.
 
-    Args:
-        path: The file, ``text``, ``wav.scp`` or ``durations`` for example.
-
-    Returns:
-        The rest of each line by its key, in the order of the file; runs of blanks count
-        as one, and it may be empty.
+    Returns the rest of each line by its key, in the order of the file; runs of blanks
+    count as one, and it may be empty.
 
     Raises:
         DataError: The file is missing, is not UTF-8, has an empty line or a key twice.
@@ -48,8 +44,7 @@ def write_table(path: str | Path, table: Mapping[str, str]) -> None:
 def read_durations(path: str | Path) -> dict[str, np.ndarray]:
     """Read an ESPnet ``durations`` file ("utt d1 d2 ... d_eos").
 
-    Returns:
-        Frames of each token, integers (T_text + 1,), by utterance.
+    Returns integers (T_text + 1,), the frames of each token, by utterance.
 
     Raises:
         DataError: See `read_table`, or a line is not made of integers >= 0.

@@ -12,11 +12,7 @@ from espnet_prodiff.fileio.atomic import write_text
 
 
 def read_yaml(path: str | Path, what: str) -> dict[str, Any]:
-    """Read a yaml mapping without running anything in it.
-
-    Args:
-        path: The file.
-        what: Kind of the file, for the message: "training config" for example.
+    """Read a yaml mapping without running anything in it; ``what`` names its kind.
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -44,16 +44,13 @@ def default_cachedir() -> Path:
 
 
 def fetch_model(model_tag: str, cachedir: str | Path | None = None) -> dict[str, str]:
-    """Find a packed model, unpack it in the cache and name its files.
+    """Find and unpack a packed model; returns its ``train_config`` and ``model_file``.
 
     Args:
         model_tag: A packed file, a URL of one, a name of espnet_model_zoo, or a hub
             repository ``user/name[@revision]``.
         cachedir: Where downloads and unpacked models are kept; by default
             `default_cachedir`.
-
-    Returns:
-        ``train_config`` and ``model_file``.
 
     Raises:
         FileNotFoundError: A path of a packed file that does not exist.
@@ -107,10 +104,7 @@ class _Member(NamedTuple):
 
 
 def check_archive(path: str | Path) -> None:
-    """Refuse an archive that would write elsewhere, or is no packed TTS model.
-
-    Args:
-        path: A zip or tar file.
+    """Refuse a zip or tar file that would write elsewhere, or is no packed TTS model.
 
     Raises:
         ArchiveError: What is wrong, with the member's name.

@@ -77,7 +77,7 @@ class BuiltinVocoder:
         """Turn several log-mels into waves; each comes out as it would alone."""
         device = self._inversion.mel_matrix.device
         mels = [
-            torch.exp(mel.detach().to(device, torch.float32) * self._log_base).T
+            torch.exp(mel.detach().to(device, torch.float32) * self._log_base)
             * self._scale
             for mel in feats
         ]

@@ -38,15 +38,14 @@ def decode_texts(
 ) -> list[str]:
     """Speak texts; the utterances are named text1, text2 and so on.
 
+    Returns the name of each utterance that could not be spoken, and why.
+
     Args:
         text2speech: The model. Without its ``vocoder`` mels alone are written.
         texts: The texts.
         output_dir: See `OutputWriter`.
         batch_size: Utterances that go through the model together.
         seed: Of every utterance's noise.
-
-    Returns:
-        For each utterance that could not be spoken, its name and why.
 
     Raises:
         UserError: An option cannot be used.
@@ -70,22 +69,18 @@ def decode_files(
     num_workers: int = 1,
     allow_variable_data_keys: bool = False,
 ) -> list[str]:
-    """Speak the utterances of a data directory.
+    """Speak the utterances of a data directory; see `decode_texts` for the rest.
 
     Args:
-        text2speech: The model. Without its ``vocoder`` mels alone are written.
+        text2speech: The model.
         files: Path, name and type of each input, as for ESPnet's
             ``--data_path_and_name_and_type``; "speech" counts where the model takes it.
         output_dir: See `OutputWriter`.
-        key_file: A table whose first column is the utterances; by default the first of
-            the files.
+        key_file: A table of the utterances; by default the first of the files.
         batch_size: Utterances that go through the model together.
         seed: Of every utterance's noise.
         num_workers: Processes that read the files.
         allow_variable_data_keys: Whether names that no model knows are let pass.
-
-    Returns:
-        For each utterance that could not be spoken, its name and why.
 
     Raises:
         UserError: An option or file cannot be used.
@@ -171,10 +166,8 @@ class _Decoder:
 
     def speak(self, batch: list[Utterance]) -> None:
         """Speak a batch; if one of it cannot be spoken, the others are spoken alone."""
-        items = [
-            {k: v for k, v in data.items() if k in ("text", *INPUTS)}
-            for _, data in batch
-        ]
+        names = {"text", *INPUTS}
+        items = [{k: v for k, v in x.items() if k in names} for _, x in batch]
         start = self._clock()
         try:
             outputs = self.text2speech.features(items, self.conf)

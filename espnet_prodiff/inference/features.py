@@ -21,11 +21,9 @@ Output = dict[str, torch.Tensor]
 
 @contextmanager
 def seeded(seed: int | None, device: str | torch.device) -> Iterator[None]:
-    """Draw torch's global noise from a seed, and leave its state as it was.
+    """Draw torch's global noise, the CPU's and the device's, from a seed.
 
-    Args:
-        seed: None leaves the noise alone.
-        device: Its noise and the CPU's are seeded.
+    Its state is left as it was; None leaves the noise alone.
     """
     if seed is None:
         yield
@@ -100,9 +98,10 @@ def _prepare(
     if isinstance(item["text"], str):
         item["text"] = text_to_ids(item["text"])
     weight = next(model.parameters())
+    inputs = check_inputs(model, item, conf)
     return {
-        key: value.to(weight) if value.is_floating_point() else value.to(weight.device)
-        for key, value in check_inputs(model, item, conf).items()
+        key: value.to(weight if value.is_floating_point() else weight.device)
+        for key, value in inputs.items()
     }
 
 
@@ -123,10 +122,7 @@ def _infer_together(
 def _model_inputs(
     model: ESPnetTTSModel, inputs: dict[str, torch.Tensor], conf: dict[str, Any]
 ) -> dict[str, torch.Tensor]:
-    """Turn an utterance's inputs into those of ``tts.inference``.
-
-    The same as ``ESPnetTTSModel.inference`` does before it calls the model.
-    """
+    """Turn an utterance's inputs into those of ``tts.inference``, as ESPnet does."""
     forced = conf.get("use_teacher_forcing", False)
     row = {k: v for k, v in inputs.items() if k not in ("speech", "durations")}
     if not forced and not takes_recording(model.tts):
@@ -146,10 +142,8 @@ def _model_inputs(
     ):
         if extract is None:
             continue
-        values = extract(
-            speech,
-            feats_lengths=torch.tensor([feats.size(1)]),
-            durations=inputs["durations"][None],
-        )[0]
+        lengths = torch.tensor([feats.size(1)])
+        durations = inputs["durations"][None]
+        values = extract(speech, feats_lengths=lengths, durations=durations)[0]
         row[name] = (values if normalize is None else normalize(values)[0])[0]
     return row

@@ -1,7 +1,9 @@
 """Waves of a trained DiffWave in files: from recordings, mels, classes or noise.
 
 Every function but `write_waves` returns jobs: the name of each wave and the function
-that makes it. Their inputs are checked before the first wave is made.
+that makes it. Inputs are checked before the first wave is made: a `UserError` names
+the recording or option that cannot be used. ``recordings`` are sound files by name,
+``sampling`` is how the model is sampled, ``label`` the class, for a model with labels.
 """
 
 from __future__ import annotations
@@ -30,16 +32,7 @@ Recordings = Mapping[str, str | Path]
 def vocode_recordings(
     diffwave: WaveGenerator, recordings: Recordings, sampling: Sampling
 ) -> list[Job]:
-    """Turn recordings into mels and these into waves again.
-
-    Args:
-        diffwave: A vocoder.
-        recordings: Sound files by name.
-        sampling: How it is sampled.
-
-    Raises:
-        UserError: A recording cannot be used.
-    """
+    """Turn recordings into mels and these into waves again."""
     _check_recordings(diffwave, recordings)
     options = asdict(sampling)
 
@@ -54,14 +47,8 @@ def vocode_mels(
 ) -> list[Job]:
     """Turn mels into waves.
 
-    Args:
-        diffwave: A vocoder.
-        feats_scp: Denormalised log-mels (T_feats, n_mels) as ``.npy`` files, such as
-            ``denorm/feats.scp`` of stage 8.
-        sampling: How it is sampled.
-
-    Raises:
-        DataError: The table cannot be used.
+    ``feats_scp`` names denormalised log-mels (T_feats, n_mels) as ``.npy`` files, as
+    ``denorm/feats.scp`` of stage 8 does.
     """
     names = list(read_table(feats_scp))
     feats = NpyScpReader(feats_scp)
@@ -82,14 +69,9 @@ def generate_waves(
     seconds: float | None = None,
     label: int | None = None,
 ) -> list[Job]:
-    """Generate waves of a class or of nothing, named by label and seed.
+    """Generate a wave of a class or of nothing for each seed, named by label and seed.
 
-    Args:
-        diffwave: A model with conditioning "label" or "none".
-        seeds: One for each wave.
-        sampling: How it is sampled, but for the seed.
-        seconds: Length of each; default: that of a training clip.
-        label: The class, for a model with labels.
+    ``seconds`` is the length of each; default: that of a training clip.
     """
     start = "" if label is None else f"label{label}_"
 
@@ -107,18 +89,7 @@ def denoise_recordings(
     sampling: Sampling,
     label: int | None = None,
 ) -> list[Job]:
-    """Clean noisy recordings.
-
-    Args:
-        diffwave: A model with conditioning "label" or "none".
-        recordings: Sound files by name.
-        t: Time to start at, in (0, T].
-        sampling: How it is sampled; ``num_steps`` counts from t.
-        label: The class, for a model with labels.
-
-    Raises:
-        UserError: A recording cannot be used.
-    """
+    """Clean noisy recordings from time t in (0, T] on; ``num_steps`` counts from t."""
     _check_recordings(diffwave, recordings)
     options = asdict(sampling)
 
@@ -136,18 +107,9 @@ def interpolate_recordings(
     sampling: Sampling,
     label: int | None = None,
 ) -> list[Job]:
-    """Blend two recordings of the same length.
+    """Blend two recordings of the same length in the latent space of time t, in (0, T].
 
-    Args:
-        diffwave: A model with conditioning "label" or "none".
-        recordings: Two sound files by name.
-        t: Time of the latent space, in (0, T].
-        weights: Shares of the second, one for each wave.
-        sampling: See `denoise_recordings`.
-        label: The class, for a model with labels.
-
-    Raises:
-        UserError: A recording cannot be used, or there are not two.
+    ``weights`` are the shares of the second, one for each wave.
     """
     _check_recordings(diffwave, recordings)
     if len(recordings) != 2:
@@ -163,16 +125,7 @@ def interpolate_recordings(
 
 
 def write_waves(jobs: Sequence[Job], output_dir: str | Path, fs: int) -> Path:
-    """Write one sound file for each job, and ``wav.scp`` when all are there.
-
-    Args:
-        jobs: The name of each wave and the function that makes it.
-        output_dir: The folder.
-        fs: Sampling rate in Hz.
-
-    Returns:
-        The table.
-    """
+    """Write a sound file for each job and, when all are there, return ``wav.scp``."""
     files = {}
     for name, make_wave in tqdm(jobs, unit="wav", disable=None):
         files[name] = str(Path(output_dir) / "wav" / f"{name}.wav")

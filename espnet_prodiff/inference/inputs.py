@@ -31,11 +31,9 @@ def as_input_errors() -> Iterator[None]:
 def by_utterance(
     texts: Sequence[Any], columns: Mapping[str, Sequence[Any] | None]
 ) -> list[dict[str, Any]]:
-    """Turn lists of inputs into the inputs of each utterance.
+    """Turn lists of inputs, one for each utterance, into the inputs of each.
 
-    Args:
-        texts: One for each utterance.
-        columns: By name, one for each utterance; None where there are none.
+    ``columns`` are by name, None where there are none.
 
     Raises:
         InputError: The lists differ in length.
@@ -54,16 +52,12 @@ def by_utterance(
 def check_inputs(
     model: ESPnetTTSModel, item: dict[str, Any], conf: dict[str, Any]
 ) -> dict[str, torch.Tensor]:
-    """Check one utterance's inputs against what the model was trained with.
+    """Return one utterance's inputs as tensors, ids ``(1,)``, checked for the model.
 
     Args:
         model: The model.
-        item: ``text`` as ids, and any of ``speech``, ``durations``, ``spembs``,
-            ``sids`` and ``lids``, as tensors, arrays or numbers.
+        item: ``text`` as ids, and any of `INPUTS`, as tensors, arrays or numbers.
         conf: Decoding options.
-
-    Returns:
-        The inputs as tensors; ids of shape ``(1,)``.
 
     Raises:
         InputError: One is missing, of the wrong shape or out of range.

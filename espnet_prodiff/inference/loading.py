@@ -17,20 +17,15 @@ STATISTICS = ("normalize_conf", "pitch_normalize_conf", "energy_normalize_conf")
 
 
 def load_acoustic_model(
-    train_config: str | Path | None,
-    model_file: str | Path | None,
-    device: str = "cpu",
+    train_config: str | Path | None, model_file: str | Path | None, device: str = "cpu"
 ) -> tuple[ESPnetTTSModel, argparse.Namespace]:
-    """Load any TTS model of ESPnet, ours included.
+    """Load any TTS model of ESPnet, ours included, and its training options.
 
     Args:
         train_config: The config.yaml of its training; by default the one beside
             ``model_file``.
         model_file: Its weights.
-        device: Where it will run.
-
-    Returns:
-        The model in evaluation mode and its training options.
+        device: Where it will run, in evaluation mode.
 
     Raises:
         FileNotFoundError: A file does not exist.
@@ -54,12 +49,10 @@ def load_acoustic_model(
             f"training config {config} lacks {', '.join(missing)}: pass the "
             "config.yaml that the training wrote, not the one that it read"
         )
-    if not _find_statistics(options, config):
-        model, args = DiffusionTTSTask.build_model_from_file(config, model_file, device)
-        return model.eval(), args
     with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "config.yaml"
-        write_yaml(config, options)
+        if _find_statistics(options, config):
+            config = Path(folder) / "config.yaml"
+            write_yaml(config, options)
         model, args = DiffusionTTSTask.build_model_from_file(config, model_file, device)
     return model.eval(), args
 
@@ -67,13 +60,8 @@ def load_acoustic_model(
 def _find_statistics(options: dict[str, Any], config: Path) -> bool:
     """Replace paths of statistics that start at the directory of the training.
 
-    So a vocoder can be used from another recipe's directory.
-
-    Returns:
-        True if ``options`` have changed.
-
-    Raises:
-        FileNotFoundError: A file of statistics is neither there nor here.
+    So a vocoder can be used from another recipe's directory. Returns True if
+    ``options`` have changed.
     """
     changed = False
     for key in STATISTICS:

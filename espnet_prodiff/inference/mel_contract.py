@@ -60,15 +60,9 @@ class MelContract:
                 "vocoder wants log-mels: train with feats_extract: fbank, or leave out "
                 "--vocoder_file"
             )
+        same = "fs n_fft hop_length win_length window n_mels fmin fmax".split()
         return cls._build(
-            fs=feats_extract.fs,
-            n_fft=feats_extract.n_fft,
-            hop_length=feats_extract.hop_length,
-            win_length=feats_extract.win_length,
-            window=feats_extract.window,
-            n_mels=feats_extract.n_mels,
-            fmin=feats_extract.fmin,
-            fmax=feats_extract.fmax,
+            **{name: getattr(feats_extract, name) for name in same},
             log_base=feats_extract.logmel.log_base,
             htk=feats_extract.logmel.mel_options["htk"],
             center=feats_extract.stft.center,
@@ -140,10 +134,10 @@ class MelContract:
         )
 
     def require_match(self, vocoder: MelContract, name: str) -> None:
-        """Refuse a vocoder whose mels differ from these.
+        """Refuse a vocoder whose mels differ from these, the acoustic model's.
 
         Args:
-            vocoder: The vocoder's contract; ``self`` is the acoustic model's.
+            vocoder: The vocoder's contract.
             name: What to call the vocoder, usually its file.
 
         Raises:
@@ -163,11 +157,7 @@ class MelContract:
         )
 
     def require_rate(self, rate: int, name: str) -> None:
-        """Refuse a recording of another sampling rate.
-
-        Args:
-            rate: Its rate in Hz.
-            name: What to call it, usually its file.
+        """Refuse a recording of another rate (Hz); ``name`` is usually its file.
 
         Raises:
             MelContractError: The message is a table of both sides.

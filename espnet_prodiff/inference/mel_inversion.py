@@ -47,38 +47,41 @@ class MelInversion(nn.Module):
         self.hop_length, self.rounds, self.n_fft = hop_length, rounds, len(window)
         self.register_buffer("mel_matrix", mel_matrix.float())
         self.register_buffer("inverse", torch.linalg.pinv(mel_matrix.double()).float())
-        weight = mel_matrix.sum(0)[:, None].float()
+        weight = mel_matrix.sum(0).float()
         self.register_buffer("covered", weight > 0)
         self.register_buffer("weight", weight.clamp(min=SMALLEST))
         self.register_buffer("window", window.float())
+        # The squared window, a row for each hop that it lasts.
+        parts = -(-self.n_fft // hop_length)
+        square = nn.functional.pad(window**2, (0, parts * hop_length - self.n_fft))
+        self.register_buffer("envelope", square.float().view(parts, hop_length))
         # Of the Gaussian exp(-pi t^2 / gamma) with the second moment of the window.
         time = torch.arange(self.n_fft) - self.n_fft / 2
         moment = (time**2 * window**2).sum() / (window**2).sum()
         self.gamma = 4 * math.pi * float(moment)
-        reach = -(-self.n_fft // hop_length)
-        self.margin = reach * (rounds + 1)
+        self.margin = parts * (rounds + 1)
 
     @torch.no_grad()
     def forward(self, mels: Sequence[Tensor]) -> list[Tensor]:
         """Invert several mels; each comes out as it would alone.
 
         Args:
-            mels: Magnitude mels, not logarithms, (n_mels, F_i) each.
+            mels: Magnitude mels, not logarithms, (F_i, n_mels) each.
 
         Returns:
             Waves, ((F_i - 1) * hop_length,) each, but at least one hop.
         """
         parts: list[list[Tensor]] = [[] for _ in mels]
         phases: list[Tensor | None] = [None] * len(mels)
-        for start in range(0, max(mel.shape[1] for mel in mels), TILE):
-            running = [i for i, mel in enumerate(mels) if start < mel.shape[1]]
-            tiles = [_Tile(mels[i].shape[1], start, self.margin) for i in running]
+        for start in range(0, max(len(mel) for mel in mels), TILE):
+            running = [i for i, mel in enumerate(mels) if start < len(mel)]
+            tiles = [_Tile(len(mels[i]), start, self.margin) for i in running]
             spectra = []
             for i, tile in zip(running, tiles, strict=True):
                 spectrum, phases[i] = self._first(mels[i], tile, phases[i])
                 spectra.append(spectrum)
             targets = [
-                tile.place(mels[i][:, tile.first : tile.last])
+                tile.place(mels[i][tile.first : tile.last])
                 for i, tile in zip(running, tiles, strict=True)
             ]
             waves = self._rounds(_stack(spectra), _stack(targets), tiles)
@@ -87,22 +90,22 @@ class MelInversion(nn.Module):
         return [torch.cat(part) for part in parts]
 
     def magnitudes(self, mel: Tensor) -> Tensor:
-        """Magnitudes (n_fft / 2 + 1, F) that agree with a mel (n_mels, F)."""
-        first = (self.inverse @ mel).clamp(min=1e-5)
+        """Magnitudes (F, n_fft / 2 + 1) that agree with a mel (F, n_mels)."""
+        first = (mel @ self.inverse.T).clamp(min=1e-5)
         for _ in range(3):
             first = self._agree(first, mel)
         return first
 
     def _agree(self, magnitudes: Tensor, mel: Tensor) -> Tensor:
-        """One multiplicative update of magnitudes (..., bins, F) towards a mel."""
-        ratio = mel / (self.mel_matrix @ magnitudes).clamp(min=SMALLEST)
-        factor = (self.mel_matrix.T @ ratio.clamp(1 / MOST, MOST)) / self.weight
+        """One multiplicative update of magnitudes (..., F, bins) towards a mel."""
+        ratio = mel / (magnitudes @ self.mel_matrix.T).clamp(min=SMALLEST)
+        factor = (ratio.clamp(1 / MOST, MOST) @ self.mel_matrix) / self.weight
         return torch.where(self.covered, magnitudes * factor, magnitudes)
 
     def _first(
         self, mel: Tensor, tile: "_Tile", phase: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """First spectrum of a tile, (bins, T), and the phase where the next begins.
+        """First spectrum of a tile, (T, bins), and the phase where the next begins.
 
         Args:
             mel: The whole mel.
@@ -110,73 +113,82 @@ class MelInversion(nn.Module):
             phase: That of the frame before the tile, (bins,); None at the beginning.
         """
         # A frame more on either side, for the derivatives in time.
-        before, after = max(tile.first - 2, 0), min(tile.last + 1, mel.shape[1])
-        magnitudes = self.magnitudes(mel[:, before:after])
-        steps, peaks = self._phase_steps(magnitudes)
+        before, after = max(tile.first - 2, 0), min(tile.last + 1, len(mel))
+        magnitudes = self.magnitudes(mel[before:after])
         inner = slice(tile.first - before, tile.last - before)
-        steps, peaks = (x[:, inner].T.contiguous() for x in (steps, peaks))
+        steps, peaks = (x[inner] for x in self._phase_steps(magnitudes))
         phases = torch.empty_like(steps)
         current = torch.zeros_like(steps[0]) if phase is None else phase
         for frame, (step, peak) in enumerate(zip(steps, peaks, strict=True)):
             current = torch.remainder(current[peak] + step, 2 * math.pi)
             phases[frame] = current
         following = phases[max(tile.next_first - tile.first - 1, 0)]
-        return tile.place(torch.polar(magnitudes[:, inner], phases.T)), following
+        return tile.place(torch.polar(magnitudes[inner], phases)), following
 
     def _phase_steps(self, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
-        """Phase of a frame from that of the frame before: bin, step; (bins, F) each.
+        """Phase of a frame from that of the frame before: step, bin; (F, bins) each.
 
-        phase[n, k] = phase[n - 1, peak[n, k]] + step[n, k].
+        phase[n, k] = phase[n - 1, bin[n, k]] + step[n, k].
         """
-        bins = len(magnitudes)
         log = magnitudes.clamp(min=SMALLEST).log()
         over_bins, over_frames = torch.zeros_like(log), torch.zeros_like(log)
-        over_bins[1:-1] = log[2:] - log[:-2]
-        over_frames[:, 1:-1] = log[:, 2:] - log[:, :-2]
-        index = torch.arange(bins, device=log.device)[:, None]
+        over_bins[:, 1:-1] = log[:, 2:] - log[:, :-2]
+        over_frames[1:-1] = log[2:] - log[:-2]
+        index = torch.arange(log.shape[1], device=log.device)
         turn = 2 * math.pi * self.hop_length / self.n_fft
         slope = self.hop_length * self.n_fft / (2 * self.gamma)
-        in_time = torch.remainder(turn * index, 2 * math.pi) + slope * over_bins
         bend = self.gamma / (2 * self.hop_length * self.n_fft)
+        in_time = torch.remainder(turn * index, 2 * math.pi) + slope * over_bins
         in_frequency = -math.pi - bend * over_frames
         peak = _uphill(magnitudes)
         advance = torch.zeros_like(in_time)
-        advance[:, 1:] = (in_time[:, 1:] + in_time[:, :-1]) / 2
+        advance[1:] = (in_time[1:] + in_time[:-1]) / 2
         along = torch.zeros_like(in_frequency)
-        along[1:] = ((in_frequency[1:] + in_frequency[:-1]) / 2).cumsum(0)
-        return advance.gather(0, peak) + along - along.gather(0, peak), peak
+        along[:, 1:] = ((in_frequency[:, 1:] + in_frequency[:, :-1]) / 2).cumsum(1)
+        return along + (advance - along).gather(1, peak), peak
 
     def _rounds(
         self, spectra: Tensor, mels: Tensor, tiles: Sequence["_Tile"]
     ) -> Tensor:
-        """Griffin-Lim on tiles: spectra (B, bins, T), mels (B, n_mels, T) -> waves."""
-        frames = torch.arange(spectra.shape[2], device=spectra.device)
+        """Griffin-Lim on tiles: spectra (B, T, bins), mels (B, T, n_mels) -> waves."""
+        frames = torch.arange(spectra.shape[1], device=spectra.device)
         bounds = torch.tensor([tile.bounds() for tile in tiles]).to(frames)[..., None]
-        # (B, 1, T): frames of the mel, and those or the free ones beside them.
-        spoken = ((frames >= bounds[:, 1]) & (frames < bounds[:, 2]))[:, None]
-        heard = ((frames >= bounds[:, 0]) & (frames < bounds[:, 3]))[:, None]
+        # (B, T, 1): frames of the mel, and those or the free ones beside them.
+        spoken = ((frames >= bounds[:, 1]) & (frames < bounds[:, 2]))[..., None]
+        heard = ((frames >= bounds[:, 0]) & (frames < bounds[:, 3]))[..., None]
         before = None
         for _ in range(self.rounds):
             # As pairs of reals: torch would make the real factors complex, too.
             now = torch.view_as_real(self._stft(self._istft(spectra)))
             ahead = now if before is None else torch.lerp(before, now, 1 + MOMENTUM)
             before = now
-            size = _square(now).clamp(min=SMALLEST**2).sqrt()
+            size = _square(now).clamp_(min=SMALLEST**2).sqrt_()
             size = torch.where(spoken, self._agree(size, mels), size) * heard
-            factor = size * _square(ahead).clamp(min=SMALLEST**2).rsqrt()
+            factor = size * _square(ahead).clamp_(min=SMALLEST**2).rsqrt_()
             spectra = torch.view_as_complex(ahead * factor[..., None])
         return self._istft(spectra)
 
     def _stft(self, waves: Tensor) -> Tensor:
+        """Centred frames of waves (B, T_wav), (B, T, bins)."""
         return torch.stft(
             waves, self.n_fft, self.hop_length, window=self.window, return_complex=True
-        )
+        ).transpose(1, 2)
 
     def _istft(self, spectra: Tensor) -> Tensor:
-        length = (spectra.shape[2] - 1) * self.hop_length
-        return torch.istft(
-            spectra, self.n_fft, self.hop_length, window=self.window, length=length
-        )
+        """Waves (B, (T - 1) * hop_length); torch.istft takes six times as long."""
+        batch, frames, _ = spectra.shape
+        hop, parts = self.hop_length, len(self.envelope)
+        windowed = torch.fft.irfft(spectra, n=self.n_fft) * self.window
+        windowed = nn.functional.pad(windowed, (0, parts * hop - self.n_fft))
+        windowed = windowed.view(batch, frames, parts, hop)
+        waves = windowed.new_zeros(batch, frames + parts - 1, hop)
+        weight = torch.zeros_like(waves[0])
+        for part in range(parts):
+            waves[:, part : part + frames] += windowed[:, :, part]
+            weight[part : part + frames] += self.envelope[part]
+        waves = (waves / weight.clamp(min=SMALLEST)).flatten(1)
+        middle = self.n_fft // 2
+        return waves[:, middle : middle + (frames - 1) * hop]
 
 
 class _Tile:
@@ -198,8 +210,8 @@ class _Tile:
         self.after = FREE + SILENT if self.last == frames else 0
 
     def place(self, frames: Tensor) -> Tensor:
-        """Put nothing beyond the ends of the mel, (C, F) -> (C, T)."""
-        return nn.functional.pad(frames, (self.before, self.after))
+        """Put nothing beyond the ends of the mel, (F, C) -> (T, C)."""
+        return nn.functional.pad(frames, (0, 0, self.before, self.after))
 
     def bounds(self) -> tuple[int, int, int, int]:
         """In the tile: the free frames' begin, the mel's begin and end, theirs."""
@@ -216,16 +228,16 @@ class _Tile:
 
 
 def _uphill(magnitudes: Tensor) -> Tensor:
-    """Bin of the peak that lies uphill from every bin of a frame, (bins, F)."""
-    lower = nn.functional.pad(magnitudes[:-1], (0, 0, 1, 0), value=-1.0)
-    upper = nn.functional.pad(magnitudes[1:], (0, 0, 0, 1), value=-1.0)
+    """Bin of the peak that lies uphill from every bin of a frame, (F, bins)."""
+    lower = nn.functional.pad(magnitudes[:, :-1], (1, 0), value=-1.0)
+    upper = nn.functional.pad(magnitudes[:, 1:], (0, 1), value=-1.0)
     up = (upper > magnitudes) & (upper >= lower)
     down = (lower > magnitudes) & (lower > upper)
-    index = torch.arange(len(magnitudes), device=magnitudes.device)[:, None]
-    peak = index + up.long() - down.long()
-    for _ in range(math.ceil(math.log2(len(magnitudes)))):
-        peak = peak.gather(0, peak)
-    return peak
+    index = torch.arange(magnitudes.shape[1], device=magnitudes.device)
+    bins = index + up.long() - down.long()
+    while not torch.equal(bins, further := bins.gather(1, bins)):
+        bins = further
+    return bins
 
 
 def _square(pairs: Tensor) -> Tensor:
@@ -235,8 +247,5 @@ def _square(pairs: Tensor) -> Tensor:
 
 
 def _stack(items: Sequence[Tensor]) -> Tensor:
-    """Stack (C, T_i) with nothing behind the shorter ones, (B, C, T)."""
-    longest = max(item.shape[-1] for item in items)
-    return torch.stack(
-        [nn.functional.pad(item, (0, longest - item.shape[-1])) for item in items]
-    )
+    """Stack (T_i, C) with nothing behind the shorter ones, (B, T, C)."""
+    return nn.utils.rnn.pad_sequence(list(items), batch_first=True)

@@ -39,22 +39,14 @@ def changed_options(sampling: Sampling) -> dict[str, Any]:
 
 
 def check_options(
-    tts: AbsTTS,
-    vocoder: Vocoder | None,
-    conf: dict[str, Any],
-    defaults: dict[str, Any],
+    tts: AbsTTS, vocoder: Vocoder | None, conf: dict[str, Any], defaults: dict[str, Any]
 ) -> None:
     """Check decoding options before anything is run.
 
-    Args:
-        tts: The model.
-        vocoder: Its vocoder.
-        conf: Decoding options.
-        defaults: Those that are set unless one says otherwise, whose names are not
-            checked.
+    The names in ``defaults``, set unless one says otherwise, are not checked.
 
     Raises:
-        InputError: An option is unknown to both or out of range.
+        InputError: An option is unknown to model and vocoder, or out of range.
     """
     accepted = model_options(tts) | {"seed"}
     if isinstance(vocoder, WaveGenerator):

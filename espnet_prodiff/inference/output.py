@@ -16,11 +16,7 @@ from espnet_prodiff.errors import DataError
 
 
 def check_name(utt: str) -> None:
-    """Refuse an utterance whose files would lie elsewhere.
-
-    Raises:
-        DataError: Its name holds a path or control characters.
-    """
+    """Refuse an utterance whose files would lie elsewhere (`DataError`)."""
     if not re.fullmatch(r"[^/\\\x00-\x1f]+", utt) or utt in (".", ".."):
         raise DataError(f"utterance {utt!r}: a name with a path in it is refused")
 
@@ -35,12 +31,7 @@ class OutputWriter:
     TABLES = ("speech_shape", "durations", "focus_rates", "speed")
 
     def __init__(self, output_dir: str | Path, fs: int | None) -> None:
-        """Remember where to write.
-
-        Args:
-            output_dir: The folder; what an earlier run wrote there is replaced.
-            fs: Sampling rate in Hz.
-        """
+        """Write to a folder, at ``fs`` Hz; earlier results there are replaced."""
         self.root = Path(output_dir)
         self.fs = fs
         self._tables: dict[str, TextIO] = {}
@@ -77,13 +68,12 @@ class OutputWriter:
             DataError: The name leads out of the folder.
         """
         check_name(key)
-        arrays = {
-            k: v.float().cpu().numpy() for k, v in output.items() if v is not None
-        }
+        tensors = {k: v for k, v in output.items() if v is not None}
+        arrays = {k: v.float().cpu().numpy() for k, v in tensors.items()}
         if "feat_gen" in arrays:
             self._array("norm", key, arrays["feat_gen"])
-            shape = ",".join(map(str, arrays["feat_gen"].shape))
-            self._line("speech_shape", key, shape)
+            shape = map(str, arrays["feat_gen"].shape)
+            self._line("speech_shape", key, ",".join(shape))
         if "feat_gen_denorm" in arrays:
             self._array("denorm", key, arrays["feat_gen_denorm"])
         if "duration" in arrays:

@@ -35,10 +35,7 @@ GENERATORS: dict[str, type[torch.nn.Module]] = {
     "StyleMelGANGenerator": StyleMelGANGenerator,
 }
 # Names that differ between the two: ParallelWaveGAN's, ESPnet's.
-RENAMED = {
-    "upsample_kernal_sizes": "upsample_kernel_sizes",
-    "dropout": "dropout_rate",
-}
+RENAMED = {"upsample_kernal_sizes": "upsample_kernel_sizes", "dropout": "dropout_rate"}
 UPSAMPLERS = ("ConvInUpsampleNetwork", "UpsampleNetwork")
 # Reflection padding inside MelGAN wants a few frames.
 MIN_FRAMES = 16
@@ -55,20 +52,14 @@ class ParallelWaveGANVocoder(torch.nn.Module):
         stats: tuple[torch.Tensor, torch.Tensor] | None = None,
         pqmf: torch.nn.Module | None = None,
     ) -> None:
-        """Put the parts together.
+        """Put one of `GENERATORS` and its parts together.
 
-        Args:
-            generator: One of `GENERATORS`.
-            fs: Sampling rate in Hz.
-            hop_length: Samples per frame.
-            stats: Mean and scale ``(n_mels,)`` of the training mels, or None where
-                the generator takes mels as they are.
-            pqmf: Joins the sub-bands of a multi-band generator.
+        ``stats`` are mean and scale ``(n_mels,)`` of the training mels, or None where
+        the generator takes mels as they are; ``pqmf`` joins the sub-bands of a
+        multi-band one.
         """
         super().__init__()
-        self.generator = generator
-        self.fs = fs
-        self.hop_length = hop_length
+        self.generator, self.fs, self.hop_length = generator, fs, hop_length
         mean, scale = stats if stats is not None else (None, None)
         self.register_buffer("mean", mean)
         self.register_buffer("scale", scale)
@@ -97,15 +88,12 @@ class ParallelWaveGANVocoder(torch.nn.Module):
 def load_parallel_wavegan(
     vocoder_file: str | Path, vocoder_config: str | Path | None = None
 ) -> tuple[ParallelWaveGANVocoder, MelContract]:
-    """Load a ParallelWaveGAN checkpoint with its config and statistics.
+    """Load a ParallelWaveGAN checkpoint and the contract of the mels of its training.
 
     Args:
         vocoder_file: ``checkpoint-*steps.pkl``; ``stats.h5`` or ``stats.npy`` is looked
             for beside it.
         vocoder_config: Its config.yml, by default the one beside it.
-
-    Returns:
-        The vocoder and the contract of the mels that it was trained on.
 
     Raises:
         FileNotFoundError: The checkpoint or its config does not exist.
@@ -129,14 +117,10 @@ def load_parallel_wavegan(
             f"vocoder {vocoder_file} makes {factor} samples per frame, but its config "
             f"says hop_size {contract.hop_length}: pass the config.yml of its training"
         )
-    vocoder = ParallelWaveGANVocoder(
-        generator,
-        contract.fs,
-        contract.hop_length,
-        _read_stats(vocoder_file, config, contract.n_mels),
-        _build_pqmf(config, bands) if bands > 1 else None,
-    )
-    return vocoder, contract
+    stats = _read_stats(vocoder_file, config, contract.n_mels)
+    pqmf = _build_pqmf(config, bands) if bands > 1 else None
+    parts = (generator, contract.fs, contract.hop_length, stats, pqmf)
+    return ParallelWaveGANVocoder(*parts), contract
 
 
 def _build_generator(config: dict[str, Any], path: Path) -> torch.nn.Module:
@@ -208,9 +192,8 @@ def _read_stats(
     file = next((path.parent / n for n in names if (path.parent / n).exists()), None)
     if file is None:
         logging.warning(
-            "no %s beside vocoder %s: it gets mels that are not normalised",
-            " or ".join(names),
-            path,
+            f"no {' or '.join(names)} beside vocoder {path}: it gets mels that are not "
+            "normalised"
         )
         return None
     try:

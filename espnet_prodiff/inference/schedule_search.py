@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,6 +35,8 @@ def search_vocoder_schedule(
 ) -> tuple[SearchResult, float]:
     """Search a schedule on the middles of some recordings.
 
+    Returns the result and the score of the model's own places of so many steps.
+
     Args:
         diffwave: A vocoder.
         recordings: Held-out sound files by utterance.
@@ -44,9 +45,6 @@ def search_vocoder_schedule(
         clip_seconds: Length of the middle of each.
         eta: Share of fresh noise; None is the model's own.
         seed: Of the noise.
-
-    Returns:
-        The result, and the score of the model's own places of so many steps.
 
     Raises:
         UserError: The model is no vocoder, or an option or recording cannot be used.
@@ -59,18 +57,13 @@ def search_vocoder_schedule(
     clips = _read_clips(diffwave, recordings, num_clips, clip_seconds)
     mels = [diffwave.features(clip) for clip in clips]
 
-    def vocode(mel: Tensor, **steps: Any) -> Tensor:
+    def vocode(mel: Tensor, betas: Betas) -> Tensor:
+        steps = {"schedule": betas} if betas else {"num_steps": num_steps}
         return diffwave.vocode(mel, **steps, eta=eta, seed=seed)
 
-    def vocode_with(mel: Tensor, betas: Betas) -> Tensor:
-        return vocode(mel, schedule=betas)
-
-    def vocode_evenly(mel: Tensor, _: Betas) -> Tensor:
-        return vocode(mel, num_steps=num_steps)
-
-    score = log_mel_distance(vocode_with, diffwave.features, mels)
+    score = log_mel_distance(vocode, diffwave.features, mels)
     result = search_schedule(score, diffwave.tts.denoiser.schedule, num_steps)
-    return result, log_mel_distance(vocode_evenly, diffwave.features, mels)(())
+    return result, score(())
 
 
 def format_betas(betas: Betas) -> str:
@@ -87,12 +80,8 @@ def write_schedule(
 ) -> None:
     """Write an inference config with comments on where it comes from.
 
-    Args:
-        path: The file.
-        result: Of the search.
-        even_score: Score of evenly spaced steps.
-        model_file: The model, for the comments.
-        recordings: The table of recordings, for the comments.
+    The comments name the score of evenly spaced steps, the model and the table of
+    recordings.
     """
     text = (
         f"# {len(result.betas)} sampling steps for {model_file}, the best of "

@@ -22,12 +22,10 @@ class TextToIds:
     def __init__(
         self, preprocess: CommonPreprocessor | None, unknown_symbols: str = "error"
     ) -> None:
-        """Keep ESPnet's preprocessor.
+        """Keep a TTS task's preprocessor, None where the model takes token ids.
 
-        Args:
-            preprocess: A TTS task's, or None where the model takes token ids.
-            unknown_symbols: "error" refuses the text; "skip" leaves the symbols out
-                with a warning.
+        With ``unknown_symbols`` "error" a text is refused; "skip" leaves the symbols
+        out with a warning.
 
         Raises:
             UserError: ``unknown_symbols`` is neither.

@@ -195,20 +195,10 @@ class Text2Speech(ESPnetText2Speech):
         decode_conf: dict[str, Any] | None = None,
         **options: Any,
     ) -> list[Output]:
-        """Speak several texts at once; each comes out as it would alone.
+        """Speak several texts at once; each comes out as a call would give it.
 
-        Args:
-            texts: As ``text`` of a call, one for each utterance.
-            speech: One for each utterance, as the next four.
-            durations: See `__call__`.
-            spembs: See `__call__`.
-            sids: See `__call__`.
-            lids: See `__call__`.
-            decode_conf: Options of this batch.
-            **options: Options of this batch; a seed is each utterance's own.
-
-        Returns:
-            One output for each text, as of a call.
+        The arguments are those of `__call__`, but lists with one entry for each
+        utterance; the options are of all, and a seed is each utterance's own.
 
         Raises:
             TextError, InputError: As in a call; the message counts from 1.
@@ -221,14 +211,9 @@ class Text2Speech(ESPnetText2Speech):
     def features(
         self, items: Sequence[dict[str, Any]], conf: dict[str, Any]
     ) -> list[Output]:
-        """Run the acoustic model on utterances, without the vocoder.
+        """Run the acoustic model on utterances, without the vocoder: see `infer`.
 
-        Args:
-            items: For each utterance ``text`` and the inputs that it has.
-            conf: Every decoding option, as `decode_conf` holds them.
-
-        Returns:
-            See `infer`, as for errors.
+        ``conf`` are all decoding options, as `options` returns them.
         """
         return infer(self.model, self.text_to_ids, items, conf)
 
@@ -249,9 +234,7 @@ class Text2Speech(ESPnetText2Speech):
     ) -> dict[str, Any]:
         """Return all decoding options, with some of them changed.
 
-        Args:
-            decode_conf: Changes, as ``options``, which win.
-            **options: None leaves an option as it is.
+        ``options`` win over ``decode_conf``; None leaves an option as it is.
 
         Raises:
             InputError: An option is unknown or out of range.
@@ -276,10 +259,9 @@ class Text2Speech(ESPnetText2Speech):
         """Load a packed model.
 
         Args:
-            model_tag: A packed file, a URL, a name of espnet_model_zoo or a hub
-                repository ``user/name[@revision]``.
+            model_tag: See `fetch_model`, as ``cachedir``.
             vocoder_tag: Of ESPnet's class; it is refused with what to do instead.
-            cachedir: Where downloads are kept, see `fetch_model`.
+            cachedir: Where downloads are kept.
             **kwargs: Arguments of the constructor.
 
         Raises:

@@ -1,10 +1,8 @@
 """Vocoders: mel -> wave objects behind ``--vocoder_file``.
 
 A vocoder is a callable from denormalised log-mels ``(T_feats, n_mels)`` to a float32
-wave ``(T_wav,)``, with the sampling rate in ``fs``. Three kinds exist: the built-in (no
-file), a DiffWave of ours (``.pth`` or packed), and checkpoints of the ParallelWaveGAN
-family (``.pkl``), which run in the generators that ESPnet carries, without the
-parallel_wavegan package.
+wave ``(T_wav,)``, with the sampling rate in ``fs``: the built-in (no file), a DiffWave
+of ours (``.pth`` or packed), or a checkpoint of the ParallelWaveGAN family (``.pkl``).
 """
 
 from __future__ import annotations
@@ -34,11 +32,7 @@ KINDS = (
 
 
 class Vocoder(Protocol):
-    """From log-mels to a wave.
-
-    Attributes:
-        fs: Sampling rate in Hz.
-    """
+    """From log-mels to a wave, at ``fs`` Hz."""
 
     fs: int
 
@@ -55,6 +49,9 @@ def build_vocoder(
 ) -> Vocoder | None:
     """Build the vocoder for an acoustic model.
 
+    None where the model makes waves itself or has no feature extractor whose mels could
+    be inverted.
+
     Args:
         vocoder_config: A yaml file. For the built-in it may hold
             ``griffin_lim_iters``, its rounds; for a ``.pkl`` it is ParallelWaveGAN's
@@ -66,15 +63,10 @@ def build_vocoder(
         device: Where it runs.
         normalized_feats: Whether it will get normalised mels.
 
-    Returns:
-        The vocoder, or None where the model makes waves itself or has no feature
-        extractor whose mels could be inverted.
-
     Raises:
         FileNotFoundError: The checkpoint or its config does not exist.
         ConfigError: The config is no plain yaml mapping.
-        VocoderError: The kind of file or generator is not known, or it is not for such
-            a model.
+        VocoderError: The kind of file or generator is unknown, or not for the model.
         MelContractError: Model and vocoder do not speak of the same mels.
         CheckpointError: The checkpoint is damaged, holds code or does not fit.
     """
@@ -97,9 +89,8 @@ def build_vocoder(
         raise VocoderError(f"vocoder {vocoder_file} is of no known kind: use {KINDS}")
     if model.feats_extract is None:
         logging.warning(
-            "the model was trained on ready-made features: whether vocoder %s fits "
-            "them cannot be checked",
-            vocoder_file,
+            "the model was trained on ready-made features: whether vocoder "
+            f"{vocoder_file} fits them cannot be checked"
         )
     else:
         mels = MelContract.of_feats_extract(model.feats_extract)

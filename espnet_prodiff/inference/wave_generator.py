@@ -87,16 +87,13 @@ class WaveGenerator:
         return self
 
     def vocode(self, feats: Tensor, **sampling: Any) -> Tensor:
-        """Turn log-mels as they come from a recording into a wave.
+        """Turn log-mels as they come from a recording into a wave (T_feats * hop,).
 
         They are normalised here, with the statistics of this model's training.
 
         Args:
             feats: Denormalised log-mels, (T_feats, n_mels).
             **sampling: See the class.
-
-        Returns:
-            (T_feats * hop,).
 
         Raises:
             InputError: The mels do not fit the model, or an option is out of range.
@@ -116,14 +113,7 @@ class WaveGenerator:
             return self.tts.inference(feats=feats[0], **sampling)["wav"]
 
     def resynthesize(self, wav: Tensor, **sampling: Any) -> Tensor:
-        """Take the mel of a recording and turn it into a wave again.
-
-        Args:
-            wav: (T_wav,), at ``fs``.
-            **sampling: See the class.
-
-        Returns:
-            (T_wav,).
+        """Take the mel of a recording (T_wav,) at ``fs`` and turn it into a wave again.
 
         Raises:
             InputError: The wave cannot be used, or an option is out of range.
@@ -137,10 +127,7 @@ class WaveGenerator:
         return self.model.feats_extract(self._wave(wav)[None])[0][0]
 
     def generate(
-        self,
-        seconds: float | None = None,
-        label: int | None = None,
-        **sampling: Any,
+        self, seconds: float | None = None, label: int | None = None, **sampling: Any
     ) -> Tensor:
         """Generate a wave of a class, or of nothing but noise.
 

@@ -10,10 +10,7 @@ from espnet.nets.pytorch_backend.transformer.attention import (
 from espnet2.tts.fastspeech2 import FastSpeech2
 from torch import Tensor
 
-from espnet_prodiff.common.padding import (
-    length_mask,
-    mask_conv_inputs,
-)
+from espnet_prodiff.common.padding import length_mask, mask_conv_inputs
 from espnet_prodiff.errors import UserError
 
 
@@ -51,49 +48,36 @@ class TextEncoder(FastSpeech2):
             sids: Speaker ids, (B, 1).
             lids: Language ids, (B, 1).
 
-        Returns:
-            The hidden states and predictions.
-
         Raises:
             UserError: If an input that the model was built for is missing.
         """
         mask = length_mask(lengths, tokens.shape[1], torch.float32)
-        predictors = (
-            self.duration_predictor,
-            self.pitch_predictor,
-            self.energy_predictor,
-        )
+        predict_pitch, predict_energy = self.pitch_predictor, self.energy_predictor
+        predictors = (self.duration_predictor, predict_pitch, predict_energy)
         hidden = self._encode_tokens(tokens, lengths, mask)
         hidden = self._add_identity(hidden, mels, mel_lengths, spembs, sids, lids)
         with mask_conv_inputs(predictors, mask):
             padding = mask.squeeze(1) == 0
-            for_pitch = (
-                hidden.detach() if self.stop_gradient_from_pitch_predictor else hidden
-            )
-            for_energy = (
-                hidden.detach() if self.stop_gradient_from_energy_predictor else hidden
-            )
+            for_pitch = for_energy = hidden
+            if self.stop_gradient_from_pitch_predictor:
+                for_pitch = hidden.detach()
+            if self.stop_gradient_from_energy_predictor:
+                for_energy = hidden.detach()
             return EncodedText(
                 hidden=hidden,
                 mask=mask,
                 log_duration=self.duration_predictor(hidden, padding),
-                pitch=self.pitch_predictor(for_pitch, padding.unsqueeze(-1)),
-                energy=self.energy_predictor(for_energy, padding.unsqueeze(-1)),
+                pitch=predict_pitch(for_pitch, padding.unsqueeze(-1)),
+                energy=predict_energy(for_energy, padding.unsqueeze(-1)),
             )
 
     def expand(
         self, hidden: Tensor, durations: Tensor, pitch: Tensor, energy: Tensor
     ) -> Tensor:
-        """Add pitch and energy and repeat every token for its duration.
+        """Add pitch and energy (B, N, 1) and repeat every token for its duration.
 
-        Args:
-            hidden: (B, N, adim).
-            durations: Frames of each token, (B, N), integers.
-            pitch: (B, N, 1).
-            energy: (B, N, 1).
-
-        Returns:
-            Conditioning of the denoiser, (B, adim, L).
+        From hidden states (B, N, adim) and frames of each token (B, N), integers, to
+        the denoiser's conditioning, (B, adim, L).
         """
         hidden = hidden + self.energy_embed(energy.transpose(1, 2)).transpose(1, 2)
         hidden = hidden + self.pitch_embed(pitch.transpose(1, 2)).transpose(1, 2)
@@ -146,9 +130,5 @@ class TextEncoder(FastSpeech2):
         if self.training:
             return self.gst(mels)  # in one batch, for its batch normalisation
         # ESPnet's style encoder has no mask: one by one, padding has no influence.
-        return torch.cat(
-            [
-                self.gst(mel[None, :length])
-                for mel, length in zip(mels, lengths, strict=True)
-            ]
-        )
+        rows = zip(mels, lengths, strict=True)
+        return torch.cat([self.gst(mel[None, :length]) for mel, length in rows])

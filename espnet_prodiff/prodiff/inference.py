@@ -83,7 +83,5 @@ def synthesize(
     ]
 
 
-def _pad(rows: Sequence[Tensor], value: float = 0) -> Tensor:
-    return torch.nn.utils.rnn.pad_sequence(
-        list(rows), batch_first=True, padding_value=value
-    )
+def _pad(rows: Sequence[Tensor]) -> Tensor:
+    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)

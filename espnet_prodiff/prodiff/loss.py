@@ -15,13 +15,8 @@ C_1, C_2 = 0.01**2, 0.03**2
 def ssim_error(prediction: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
     """1 - SSIM of mels seen as pictures (Wang et al. 2004), window 11, sigma 1.5.
 
-    Args:
-        prediction: (B, n_mels, L).
-        target: (B, n_mels, L).
-        mask: (B, 1, L), 1 = valid. Padding is zeroed, so that it looks like the edge.
-
-    Returns:
-        Mean over bins and valid frames of each utterance, (B,).
+    The mean over bins and valid frames of each utterance, (B, n_mels, L) -> (B,), with
+    a mask (B, 1, L), 1 = valid. Padding is zeroed, so that it looks like the edge.
     """
     x, y = prediction + BIAS, target + BIAS
     if mask is not None:
@@ -53,15 +48,8 @@ def clean_data_objective(
     times: str = "discrete",
 ) -> Tensor:
     """The teacher's objective: recover the mel from x_t, 0.5 L1 + 0.5 SSIM."""
-    return diffusion_loss(
-        denoiser,
-        mel,
-        cond,
-        mask,
-        distance=l1_ssim_error,
-        times=times,
-        generator=generator,
-    )
+    options = {"distance": l1_ssim_error, "times": times, "generator": generator}
+    return diffusion_loss(denoiser, mel, cond, mask, **options)
 
 
 def _window_means(maps: Tensor) -> Tensor:

@@ -12,8 +12,7 @@ from espnet_prodiff.common.residual import ResidualLayer, run_stack
 class StepEmbedding(nn.Module):
     """Sinusoids of the noise condition, then two layers (ProDiff, section 4.2).
 
-    Args:
-        channels: Size of the embedding, even.
+    ``channels``, the size of the embedding, is even.
     """
 
     def __init__(self, channels: int) -> None:
@@ -82,11 +81,7 @@ class ProDiffNetwork(nn.Module):
     def prepare_cond(self, cond: Tensor) -> tuple[Tensor, ...]:
         """Project the conditioning for every layer: the same at every step.
 
-        Args:
-            cond: (B, cond_channels, L).
-
-        Returns:
-            One (B, 2C, L) for each layer.
+        (B, cond_channels, L) -> (B, 2C, L) for each layer.
         """
         return self.cond_proj(cond).chunk(len(self.layers), dim=1)
 
@@ -97,16 +92,13 @@ class ProDiffNetwork(nn.Module):
         cond: Tensor | tuple[Tensor, ...],
         mask: Tensor | None = None,
     ) -> Tensor:
-        """Apply the network.
+        """Apply the network, (B, n_mels, L) -> (B, n_mels, L).
 
         Args:
             x_t: Noisy mel, (B, n_mels, L).
             noise_cond: The noise condition, (B,).
             cond: (B, cond_channels, L), or what ``prepare_cond`` made of it.
             mask: (B, 1, L), 1 = valid.
-
-        Returns:
-            Output, (B, n_mels, L).
         """
         if isinstance(cond, Tensor):
             cond = self.prepare_cond(cond)

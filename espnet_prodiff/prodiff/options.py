@@ -11,16 +11,11 @@ from espnet_prodiff.diffusion import NoiseSchedule
 from espnet_prodiff.errors import UserError, check_choice
 
 # FastSpeech2's options that concern the decoder, which ProDiff does not have.
-_DECODER_OPTIONS = {
-    "dlayers",
-    "dunits",
-    "decoder_normalize_before",
-    "decoder_concat_after",
-    "transformer_dec_dropout_rate",
-    "transformer_dec_positional_dropout_rate",
-    "transformer_dec_attn_dropout_rate",
-    "conformer_dec_kernel_size",
-}
+_DECODER_OPTIONS = set(
+    "dlayers dunits decoder_normalize_before decoder_concat_after "
+    "transformer_dec_dropout_rate transformer_dec_positional_dropout_rate "
+    "transformer_dec_attn_dropout_rate conformer_dec_kernel_size".split()
+)
 # Defaults of ESPnet's built-in prodiff where they differ from FastSpeech2's.
 _BUILTIN_DEFAULTS = {"decoder_type": "diffusion", "postnet_layers": 0}
 
@@ -62,22 +57,15 @@ def text_options(options: dict[str, Any]) -> dict[str, Any]:
         )
     defaults = {name: parameter.default for name, parameter in parameters.items()}
     options = defaults | options
-    if options["decoder_type"] != "diffusion":
-        raise UserError(
-            "decoder_type of prodiff must be 'diffusion', but it is "
-            f"{options['decoder_type']!r}"
-        )
-    if options["reduction_factor"] != 1:
-        raise UserError(
-            "reduction_factor of prodiff must be 1, but it is "
-            f"{options['reduction_factor']}"
-        )
-    if options["postnet_layers"] != 0:
-        raise UserError(
-            "postnet_layers of prodiff must be 0, as in ESPnet's recipes: a postnet "
-            "behind the sampler would not be distilled. It is "
-            f"{options['postnet_layers']}"
-        )
+    for name, only, why in (
+        ("decoder_type", "diffusion", ""),
+        ("reduction_factor", 1, ""),
+        ("postnet_layers", 0, ", as in ESPnet's recipes: it would not be distilled"),
+    ):
+        if options[name] != only:
+            raise UserError(
+                f"{name} of prodiff must be {only!r}, but it is {options[name]!r}{why}"
+            )
     # No decoder is kept, so its type for FastSpeech2 does not matter.
     options["decoder_type"] = "transformer"
     return options | {"dlayers": 0}
@@ -88,15 +76,11 @@ def noise_schedule(
 ) -> NoiseSchedule:
     """The schedule that ESPnet's ``diffusion_*`` options describe.
 
-    Args:
-        scheduler: "vpsde", "cosine" or "linear".
-        steps: T.
-        beta: Largest beta rate of "vpsde"; without meaning for the others.
-        timescale: Without effect, as in ESPnet's built-in.
-        checkpoint_format: In format 1 "vpsde" has T betas.
+    ``beta`` is the largest beta rate of "vpsde", which has T betas in checkpoint format
+    1; ``timescale`` is without effect, as in ESPnet's built-in.
 
     Raises:
-        UserError: If ``scheduler`` is none of these.
+        UserError: If ``scheduler`` is none of `DIFFUSION_SCHEDULERS`.
     """
     check_choice("diffusion_scheduler", scheduler, DIFFUSION_SCHEDULERS)
     if timescale != 1:

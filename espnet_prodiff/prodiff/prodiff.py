@@ -11,11 +11,7 @@ from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
 from espnet_prodiff.common.model import CHECKPOINT_FORMAT, Callback, DiffusionTTS
-from espnet_prodiff.common.padding import (
-    append_eos,
-    length_mask,
-    validation_generator,
-)
+from espnet_prodiff.common.padding import append_eos, length_mask, validation_generator
 from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.diffusion import TRAIN_TIMES, Denoiser
 from espnet_prodiff.errors import check_choice
@@ -152,26 +148,7 @@ class ProDiff(DiffusionTTS, TextEncoder):
         sids: Tensor | None = None,
         lids: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """Training loss of a batch.
-
-        Args:
-            text: Token ids, (B, N).
-            text_lengths: (B,).
-            feats: Normalised log-mels, (B, L, odim).
-            feats_lengths: (B,).
-            durations: Frames of each token and of eos, (B, N + 1).
-            durations_lengths: (B,).
-            pitch: Token-averaged log-F0, (B, N + 1, 1).
-            pitch_lengths: (B,).
-            energy: Token-averaged energy, (B, N + 1, 1).
-            energy_lengths: (B,).
-            spembs: Speaker embeddings, (B, spk_embed_dim).
-            sids: Speaker ids, (B, 1).
-            lids: Language ids, (B, 1).
-
-        Returns:
-            Loss, statistics and the batch size.
-        """
+        """Training loss of a batch; see `DiffusionTTS` for the arguments."""
         inputs = self.cond_inputs(
             text=text[:, : text_lengths.max()],
             text_lengths=text_lengths,
@@ -199,17 +176,14 @@ class ProDiff(DiffusionTTS, TextEncoder):
             inputs,
         )
         duration, pitch_error, energy_error = self.variance_loss(
-            encoded.log_duration,
-            inputs["durations"],
-            encoded.pitch,
-            inputs["pitch"],
-            encoded.energy,
-            inputs["energy"],
+            *(encoded.log_duration, inputs["durations"]),
+            *(encoded.pitch, inputs["pitch"]),
+            *(encoded.energy, inputs["energy"]),
             inputs["lengths"],
         )
-        variance = duration + pitch_error + energy_error
         loss = diffusion
         if not self.trains_denoiser_only:  # else a constant that hides the rest
+            variance = duration + pitch_error + energy_error
             loss = loss + self.variance_loss_weight * variance
         stats = {
             "loss": loss.detach(),
@@ -275,8 +249,8 @@ class ProDiff(DiffusionTTS, TextEncoder):
             **sampling: Options of `Sampling`.
 
         Returns:
-            For each utterance a dict of feat_gen (L_i, odim), duration (N_i + 1,),
-            pitch (N_i + 1, 1) and energy (N_i + 1, 1).
+            For each utterance feat_gen (L_i, odim), duration (N_i + 1,), pitch
+            (N_i + 1, 1) and energy (N_i + 1, 1).
 
         Raises:
             UserError: If an option is outside its range or an input is missing.

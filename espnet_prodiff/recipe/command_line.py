@@ -2,7 +2,7 @@
 
 import difflib
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -21,11 +21,7 @@ runs them.
 
 
 def parse(argv: Sequence[str]) -> Options:
-    """Parse ``--name value`` pairs.
-
-    Args:
-        argv: Arguments without the program's name. ``--max-epoch`` and
-            ``--max_epoch`` are the same.
+    """Parse ``--name value`` pairs; ``--max-epoch`` is ``--max_epoch``.
 
     Returns:
         The options, names of directories not yet resolved.
@@ -98,6 +94,17 @@ def _check(options: Options) -> None:
         raise UserError("--distill_steps needs --distill_config FILE")
 
 
+def format_options(options: Options, always: Collection[str] = ()) -> list[str]:
+    """Return options as ``--name value``, those at their defaults if in ``always``."""
+    words: list[str] = []
+    for f in fields(Options):
+        value = getattr(options, f.name)
+        if value != f.default or f.name in always:
+            text = str(value).lower() if f.type is bool else str(value)
+            words += [f"--{f.name}", text]
+    return words
+
+
 def help_text() -> str:
     """Return the message of ``--help``."""
     lines = [USAGE, "Options:"]
@@ -106,7 +113,6 @@ def help_text() -> str:
         allowed = "|".join(c for c in choices(f.type) if c)
         text = f"{f.metadata['help']}{f' {{{allowed}}}' if allowed else ''}"
         text += f" [{default}]" if default != "" else ""
-        lines.append(
-            textwrap.fill(f"  --{f.name:24} {text}", 88, subsequent_indent=" " * 29)
-        )
+        text = f"  --{f.name:24} {text}"
+        lines.append(textwrap.fill(text, 88, subsequent_indent=" " * 29))
     return "\n".join(lines)

@@ -115,11 +115,7 @@ def copy_data_dir(source: Path, target: Path) -> None:
 
 
 def filter_to_common_utterances(directory: Path, extra: Sequence[str] = ()) -> None:
-    """Keep the utterances that every table has; old tables go to ``.backup``.
-
-    Args:
-        directory: The set.
-        extra: Further tables by utterance, which are filtered along.
+    """Keep the utterances that every table, also of ``extra``, has; back up the rest.
 
     Raises:
         UserError: No utterance is left.

@@ -28,7 +28,7 @@ class Plan:
             ``phases``: by a student's steps, what differs in its phase,
             ``distill_from``, and ``teacher_num_steps`` of the first teacher.
         num_steps: Steps to visit; None halves the teacher's down to an odd number.
-        prefix: Students go to ``<prefix>_steps<N>``; None is the teacher's directory.
+        output_prefix: Of ``<prefix>_steps<N>``; None is the teacher's directory.
         model_file: Name of the weights that a student hands on.
         ngpu: GPUs of a training.
         distill_from: Teacher of each student, "previous" or "first"; with "first" a
@@ -42,7 +42,7 @@ class Plan:
     config: Path
     num_steps: Sequence[int] | None = None
     teacher_num_steps: int | None = None
-    prefix: str | None = None
+    output_prefix: str | None = None
     model_file: str = BEST
     ngpu: int = 0
     distill_from: str | None = None
@@ -51,7 +51,7 @@ class Plan:
 
     def output_dir(self, num_steps: int) -> Path:
         """Return the experiment directory of the student with ``num_steps``."""
-        prefix = self.prefix or str(self.teacher_model_file.parent)
+        prefix = self.output_prefix or str(self.teacher_model_file.parent)
         return Path(f"{prefix}_steps{num_steps}")
 
 
@@ -71,8 +71,8 @@ def run_plan(plan: Plan) -> list[Path]:
     teacher = read_teacher(plan.teacher_model_file, plan.teacher_num_steps)
     if teacher_steps and not plan.teacher_num_steps and not teacher.is_student:
         teacher = read_teacher(plan.teacher_model_file, teacher_steps)
-    default_source = config.pop("distill_from", "previous")
-    source = plan.distill_from or default_source
+    config_source = config.pop("distill_from", "previous")
+    source = plan.distill_from or config_source
     phases = _phases(teacher.num_steps, plan, source, config)
     if plan.num_steps and plan.num_steps[0] == teacher.num_steps:
         if not {**(config.get("student") or {}), **plan.student}:
@@ -87,7 +87,7 @@ def run_plan(plan: Plan) -> list[Path]:
     for number, (teacher_steps, num_steps, distill_from) in enumerate(phases, 1):
         title = f"phase {number} of {len(phases)}, {teacher_steps} -> {num_steps} steps"
         output_dir = plan.output_dir(num_steps)
-        phase = phase_config(models[teacher_steps], config, num_steps, plan.student)
+        phase = _phase_config(models[teacher_steps], config, num_steps, plan.student)
         if model_files and distill_from == "first":
             phase["init_from"] = str(model_files[-1])
         train_phase(phase, output_dir, plan.ngpu, plan.train_args, title)
@@ -101,53 +101,27 @@ def run_plan(plan: Plan) -> list[Path]:
 def _phases(
     teacher_steps: int, plan: Plan, source: str, config: dict[str, Any]
 ) -> list[tuple[int, int, str]]:
-    """Return the teacher's steps, the student's and ``distill_from`` of every phase.
-
-    Raises:
-        ConfigError: If ``phases`` is no mapping of mappings.
-        UserError: If a ``distill_from`` is not "previous" or "first", or a student has
-            no teacher.
-    """
-    phases = _mapping(config.get("phases"), "phases")
-    by_source = {
-        name: distillation_plan(teacher_steps, plan.num_steps, name)
-        for name in DISTILL_FROM
-    }
-    steps = []
-    for i, (_, num_steps) in enumerate(by_source["previous"]):
-        phase = _mapping(phases.get(num_steps), f"phases: {num_steps}")
-        name = phase.get("distill_from", source)
+    """Return the teacher's steps, the student's and ``distill_from`` of every phase."""
+    plans = [distillation_plan(teacher_steps, plan.num_steps, x) for x in DISTILL_FROM]
+    phases = []
+    for choices in zip(*plans, strict=True):
+        name = _differences(config, choices[0][1]).get("distill_from", source)
         check_choice("distill_from", name, DISTILL_FROM)
-        steps.append((*by_source[name][i], name))
-    return steps
+        phases.append((*choices[DISTILL_FROM.index(name)], name))
+    return phases
 
 
-def phase_config(
+def _phase_config(
     teacher: Teacher,
     config: dict[str, Any],
     num_steps: int,
     student: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Merge the training config of a phase from the teacher's and ``config``.
-
-    Data, features and network are the teacher's, the way of training is ``config``'s.
-
-    Args:
-        teacher: The teacher.
-        config: Training config, see ``Plan``, without ``base``.
-        num_steps: Steps of the student.
-        student: Options of the network that differ from the teacher's.
-
-    Raises:
-        ConfigError: If ``student`` or ``phases`` are no mappings.
-    """
-    config = dict(config)
-    phases = _mapping(config.pop("phases", None), "phases")
-    config = merge_configs(
-        config, _mapping(phases.get(num_steps), f"phases: {num_steps}")
-    )
+    """Merge the config of a phase: the teacher's data, features and network."""
+    config = merge_configs(config, _differences(config, num_steps))
     different = _mapping(config.pop("student", None), "student") | (student or {})
-    config.pop("distill_from", None)
+    for name in ("phases", "distill_from"):
+        config.pop(name, None)
     merged = inherited_options(teacher.config) | config
     # The student has the teacher's network, apart from ``student``'s options.
     merged["tts"] = teacher.config["tts"]
@@ -162,12 +136,14 @@ def phase_config(
     return merged
 
 
+def _differences(config: dict[str, Any], num_steps: int) -> dict[str, Any]:
+    """Return what differs in the phase of the student with ``num_steps``."""
+    phases = _mapping(config.get("phases"), "phases")
+    return _mapping(phases.get(num_steps), f"phases: {num_steps}")
+
+
 def _mapping(value: Any, name: str) -> dict[Any, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ConfigError(
-            f"{name} of the distillation's config must be a mapping, but it is "
-            f"{value!r}"
-        )
-    return value
+    if not isinstance(value, dict | None):
+        where = f"{name} of the distillation's config"
+        raise ConfigError(f"{where} must be a mapping, but it is {value!r}")
+    return value or {}

@@ -1,6 +1,7 @@
 """One table and one figure over all phases of a distillation."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,23 +13,23 @@ from espnet_prodiff.fileio.checkpoint import load_weights
 from espnet_prodiff.fileio.figures import new_figure, save_figure
 from espnet_prodiff.fileio.yaml_files import read_yaml
 
+_PARTS = ("train", "valid")
 _HEADER = (
     "| teacher -> student | method, distance, weight | denoiser | weights | updates |"
     " learning rate | loss, first and best epoch | minutes |"
 )
+_NOTES = """\
+- loss: validation, weighted distance to the targets that the teacher's steps give; \
+teacher and target differ from phase to phase.
+- denoiser: layers x channels where they are options of the model."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase, read from its directory.
+    """A phase, read from its directory: the student's weights, config and teacher.yaml.
 
-    Attributes:
-        model_file: The student's weights.
-        config: Its config.yaml.
-        teacher: Its teacher.yaml.
-        losses: For "train" and "valid" the loss by epoch.
-        minutes: Time of training and validation.
-        num_weights: Weights of the student's denoiser.
+    ``losses`` are by "train" or "valid" and epoch, ``minutes`` those of both, and
+    ``num_weights`` is the size of the student's denoiser.
     """
 
     model_file: Path
@@ -52,61 +53,37 @@ class Phase:
 
 
 def read_phase(model_file: str | Path) -> Phase:
-    """Read a phase from its directory.
-
-    Args:
-        model_file: The student's weights; config.yaml, teacher.yaml and checkpoint.pth
-            lie beside them.
+    """Read a phase: the student's weights, and what lies beside them.
 
     Raises:
-        FileNotFoundError: A file is missing.
+        FileNotFoundError: config.yaml, teacher.yaml or checkpoint.pth is missing.
         UserError: A file is damaged.
     """
     model_file = Path(model_file)
     exp = model_file.parent
+    config = read_yaml(exp / "config.yaml", "training config")
+    teacher = read_yaml(exp / "teacher.yaml", "teacher record")
     stats = read_stats(exp)
-    parts = ("train", "valid")
-    return Phase(
-        model_file,
-        read_yaml(exp / "config.yaml", "training config"),
-        read_yaml(exp / "teacher.yaml", "teacher record"),
-        {
-            part: {e: float(values[part]["loss"]) for e, values in stats.items()}
-            for part in parts
-        },
-        sum(
-            values[part]["time"].total_seconds() / 60
-            for values in stats.values()
-            for part in parts
-        ),
-        sum(
-            weight.numel()
-            for name, weight in load_weights(model_file).items()
-            if name.startswith("tts.denoiser.")
-        ),
-    )
+    losses = {k: {e: float(x[k]["loss"]) for e, x in stats.items()} for k in _PARTS}
+    times = [x[k]["time"].total_seconds() / 60 for x in stats.values() for k in _PARTS]
+    weights = load_weights(model_file)
+    sizes = [w.numel() for k, w in weights.items() if k.startswith("tts.denoiser.")]
+    return Phase(model_file, config, teacher, losses, sum(times), sum(sizes))
 
 
 def report_phases(model_files: Sequence[str | Path]) -> tuple[Path, Path]:
-    """Write ``distillation.md`` and ``.png`` into the last student's directory.
+    """Write and print ``distillation.md``, and ``.png``, in the last phase's directory.
 
-    The table and the names of all files are printed too.
-
-    Args:
-        model_files: The students' weights, in the order of the phases.
-
-    Returns:
-        Files of the table and the figure.
+    ``model_files`` are the students' weights, in the order of the phases.
 
     Raises:
         FileNotFoundError, UserError: See `read_phase`.
     """
     phases = [read_phase(file) for file in model_files]
-    exp = phases[-1].model_file.parent
-    table = exp / "distillation.md"
+    table = phases[-1].model_file.with_name("distillation.md")
     text = to_markdown(phases)
     write_text(table, text)
-    figure = plot_phases(phases, exp / "distillation.png")
+    figure = plot_phases(phases, table.with_suffix(".png"))
     print(text)
     print("\n".join(f"wrote {file}" for file in (*model_files, table, figure)))
     return table, figure
@@ -114,31 +91,17 @@ def report_phases(model_files: Sequence[str | Path]) -> tuple[Path, Path]:
 
 def to_markdown(phases: Sequence[Phase]) -> str:
     """Return the table, a row for each phase."""
-    lines = [
-        "# Distillation",
-        "",
-        f"Teacher: {phases[0].teacher['teacher_model_file']}",
-    ]
-    lines += ["", _HEADER, "|---|---|---|" + "---:|" * 5]
-    lines += [_row(phase) for phase in phases]
-    lines += [
-        "",
-        "- loss: validation, weighted distance to the targets that the teacher's steps "
-        "give; teacher and target differ from phase to phase.",
-        "- denoiser: layers x channels where they are options of the model.",
-    ]
+    teacher = phases[0].teacher["teacher_model_file"]
+    lines = ["# Distillation", "", f"Teacher: {teacher}", ""]
+    lines += [_HEADER, "|---|---|---|" + "---:|" * 5, *map(_row, phases), "", _NOTES]
     return "\n".join(lines) + "\n"
 
 
 def _row(phase: Phase) -> str:
     config, valid = phase.config, phase.losses["valid"]
     options = config["tts_conf"]
-    sizes = [
-        options[key]
-        for key in options
-        if key.endswith(("_layers", "_channels"))
-        and key.startswith(("denoiser", config["tts"]))
-    ]
+    of_denoiser = re.compile(rf"(denoiser|{config['tts']}).*_(layers|channels)")
+    sizes = [options[key] for key in options if of_denoiser.fullmatch(key)]
     per_epoch = phase.updates_per_epoch
     updates = f"{len(valid)} epochs" if per_epoch is None else per_epoch * len(valid)
     loss = (config[f"distill_{key}"] for key in ("method", "distance", "weight"))
@@ -156,21 +119,13 @@ def _row(phase: Phase) -> str:
 
 
 def plot_phases(phases: Sequence[Phase], path: str | Path) -> Path:
-    """Plot the losses of all phases one after the other.
-
-    Args:
-        phases: The phases.
-        path: Where to save the PNG.
-
-    Returns:
-        ``path``.
-    """
+    """Plot the losses of all phases one after the other, and save them as PNG."""
     figure = new_figure(max(6.0, 3.2 * len(phases)), 3.8)
     axes = figure.subplots()
     start, lowest = 0, math.inf
     for phase in phases:
         unit = phase.updates_per_epoch or 1
-        for part, colour in (("train", "C0"), ("valid", "C1")):
+        for part, colour in zip(_PARTS, ("C0", "C1"), strict=True):
             curve = phase.losses[part]
             x = [start + epoch * unit for epoch in sorted(curve)]
             y = [curve[epoch] for epoch in sorted(curve)]
@@ -178,13 +133,9 @@ def plot_phases(phases: Sequence[Phase], path: str | Path) -> Path:
             axes.plot(x, y, ".-", color=colour, label=label)
             lowest = min([lowest, *y])
         length = max(phase.losses["valid"], default=0) * unit
-        axes.annotate(
-            f"{phase.steps}\n{phase.config['distill_method']}",
-            (start + length / 2, 0.98),
-            xycoords=("data", "axes fraction"),
-            ha="center",
-            va="top",
-        )
+        text = f"{phase.steps}\n{phase.config['distill_method']}"
+        place, units = (start + length / 2, 0.98), ("data", "axes fraction")
+        axes.annotate(text, place, xycoords=units, ha="center", va="top")
         start += length
         axes.axvline(start, color="0.7", linewidth=0.8)
     if lowest > 0:

@@ -12,13 +12,9 @@ def speech_type(options: Options) -> str:
 
 
 def inputs(kind: str, path: Path, name: str, form: str) -> list[str]:
-    """Return one input of ESPnet.
+    """Return one input of ESPnet: a table, the model's argument and the table's type.
 
-    Args:
-        kind: "train", "valid" or, in decoding, "".
-        path: Its table.
-        name: Argument of the model.
-        form: ESPnet's type of the table.
+    ``kind`` is "train", "valid" or, in decoding, "".
     """
     prefix = f"{kind}_" if kind else ""
     return [f"--{prefix}data_path_and_name_and_type", f"{path},{name},{form}"]
@@ -31,11 +27,8 @@ def conf(option: str, **values: object) -> list[str]:
 
 def feats_extract(options: Options) -> list[str]:
     """Return the options of the feature extractor."""
-    values = {
-        "n_fft": options.n_fft,
-        "hop_length": options.n_shift,
-        "win_length": options.win_length,
-    }
+    values = {"n_fft": options.n_fft, "hop_length": options.n_shift}
+    values["win_length"] = options.win_length
     if options.feats_extract == "fbank":
         for name in ("fs", "fmin", "fmax", "n_mels"):
             values[name] = getattr(options, name)
@@ -58,13 +51,11 @@ def energy_extract(options: Options) -> list[str]:
 
 def tokenizer_options(options: Options) -> list[str]:
     """Return the options that make tokens of a text."""
-    bpe = []
+    words = ["--token_type", options.token_type, "--cleaner", options.cleaner]
+    words += ["--g2p", options.g2p]
     if options.token_type == "bpe":
-        bpe = ["--bpemodel", str(naming.bpe_model(options))]
-    return [
-        "--token_type", options.token_type, "--cleaner", options.cleaner,
-        "--g2p", options.g2p, *bpe,
-    ]  # fmt: skip
+        words += ["--bpemodel", str(naming.bpe_model(options))]
+    return words
 
 
 def text_options(options: Options) -> list[str]:

@@ -5,9 +5,8 @@ aligned", GTA), and the vocoder learns to turn its mels into the recordings.
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from espnet2.fileio.npy_scp import NpyScpReader, NpyScpWriter
@@ -43,8 +42,7 @@ def finetune_vocoder(
     Args:
         acoustic_model_file: The acoustic model, its config.yaml beside it.
         vocoder_file: The DiffWave, its config.yaml beside it.
-        output_dir: Experiment directory; the mels go to ``mels/train`` and
-            ``mels/valid`` in it.
+        output_dir: Experiment directory; the mels go to ``mels`` in it.
         config: Training config that wins over the vocoder's own.
         num_steps: Sampling steps of the acoustic model; default: its own.
         ngpu: GPUs.
@@ -57,15 +55,13 @@ def finetune_vocoder(
         FileNotFoundError: A file does not exist.
         UserError: The models do not go together, or a file cannot be used.
     """
-    acoustic_config = read_yaml(
-        acoustic_model_file.parent / "config.yaml", "config of the acoustic model"
-    )
+    config_file = acoustic_model_file.with_name("config.yaml")
+    acoustic_config = read_yaml(config_file, "config of the acoustic model")
     vocoder = WaveGenerator(vocoder_file)
     mels = MelContract.of_config(acoustic_config)
     mels.require_match(vocoder.contract, str(vocoder_file))
-    vocoder_config = read_yaml(
-        vocoder_file.parent / "config.yaml", "config of the vocoder"
-    )
+    config_file = vocoder_file.with_name("config.yaml")
+    vocoder_config = read_yaml(config_file, "config of the vocoder")
     for part in PARTS:
         out = output_dir / "mels" / part
         if not (out / "feats.scp").exists():
@@ -82,7 +78,16 @@ def finetune_vocoder(
             _speak(text2speech, acoustic_config[key], vocoder_config[key], half)
             _normalize(vocoder, half, out)
     changes = {} if config is None else read_config(config)
-    merged = _training_config(vocoder_config, changes, vocoder_file, output_dir)
+    # The vocoder's own training, from its weights, on the other mels.
+    merged = inherited_options(vocoder_config) | changes
+    merged |= {name: vocoder_config[name] for name in ("tts", "tts_conf")}
+    for part in PARTS:
+        scp = str(output_dir / "mels" / part / "feats.scp")
+        # DiffWave takes mels in the place of durations, see DiffWave.forward.
+        key = DATA.format(part)
+        files = [file for file in vocoder_config[key] if file[1] != "durations"]
+        merged[key] = [*files, [scp, "durations", "npy"]]
+    merged |= {"init_param": [str(vocoder_file)], "resume": True}
     train_phase(merged, output_dir, ngpu, train_args, "fine-tuning")
     return output_dir / vocoder_file.name
 
@@ -93,12 +98,7 @@ def _speak(
     vocoder_files: Sequence[Sequence[str]],
     out: Path,
 ) -> None:
-    """Run stage 8 on the data of the acoustic model's training, with true durations.
-
-    Raises:
-        ConfigError: The acoustic model was not trained on the vocoder's data.
-        DataError: An utterance cannot be spoken.
-    """
+    """Run stage 8 on the data of the acoustic model's training, with true durations."""
     inputs = {name: (path, name, kind) for path, name, kind in acoustic_files}
     keys = next(path for path, name, _ in vocoder_files if name == "text")
     lacking = sorted(read_table(keys).keys() - read_table(inputs["text"][0]).keys())
@@ -110,9 +110,8 @@ def _speak(
     shutil.rmtree(out, ignore_errors=True)
     files = [inputs[name] for name in ("text", *INPUTS) if name in inputs]
     if failures := decode_files(text2speech, files, out, key_file=keys):
-        raise DataError(
-            f"{len(failures)} utterances could not be spoken: {failures[0]}"
-        )
+        count = len(failures)
+        raise DataError(f"{count} utterances could not be spoken: {failures[0]}")
 
 
 def _normalize(vocoder: WaveGenerator, spoken: Path, out: Path) -> None:
@@ -126,23 +125,3 @@ def _normalize(vocoder: WaveGenerator, spoken: Path, out: Path) -> None:
             writer[utt] = (mel if normalize is None else normalize(mel)[0])[0].numpy()
     half.replace(out / "feats.scp")
     shutil.rmtree(spoken)
-
-
-def _training_config(
-    vocoder_config: Mapping[str, Any],
-    changes: Mapping[str, Any],
-    vocoder_file: Path,
-    output_dir: Path,
-) -> dict[str, Any]:
-    """Return the vocoder's own training, from its weights, on the other mels."""
-    merged = inherited_options(vocoder_config) | changes
-    merged |= {name: vocoder_config[name] for name in ("tts", "tts_conf")}
-    for part in PARTS:
-        mels = str(output_dir / "mels" / part / "feats.scp")
-        # DiffWave takes mels in the place of durations, see DiffWave.forward.
-        key = DATA.format(part)
-        files = [file for file in vocoder_config[key] if file[1] != "durations"]
-        merged[key] = [*files, [mels, "durations", "npy"]]
-    merged["init_param"] = [str(vocoder_file)]
-    merged["resume"] = True
-    return merged

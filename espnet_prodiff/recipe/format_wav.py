@@ -28,10 +28,7 @@ def cut_segments(
 ) -> Iterator[tuple[str, str, Recording]]:
     """Yield utterance, an empty source and audio of each line of ``segments``.
 
-    Args:
-        scp: Source of each recording.
-        segments: ``recording start end`` of each utterance, in seconds; an end of -1
-            is the recording's.
+    It holds ``recording start end`` in seconds; an end of -1 is the recording's.
     """
     last, audio = None, None
     for utterance, text in segments.items():

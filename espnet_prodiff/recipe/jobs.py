@@ -15,6 +15,8 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio.atomic import write_text
+from espnet_prodiff.recipe.command_line import format_options
 from espnet_prodiff.recipe.options import Options
 
 RUN_JOB = [sys.executable, "-m", "espnet_prodiff.recipe.run_job"]
@@ -27,13 +29,7 @@ OUR_ERROR = re.compile(
 
 @dataclass(frozen=True)
 class Job:
-    """A command of `run_jobs`.
-
-    Attributes:
-        command: The command.
-        log: Takes its output.
-        inner: A more detailed log that the command keeps itself.
-    """
+    """A command, the log of its output, and a detailed log that it keeps itself."""
 
     command: Sequence[str]
     log: Path
@@ -41,13 +37,7 @@ class Job:
 
 
 class Status(NamedTuple):
-    """How far jobs are.
-
-    Attributes:
-        done: Pieces that are done.
-        total: Pieces in all, where that is known.
-        values: Shown behind the bar, by name.
-    """
+    """Pieces done, pieces in all where known, and values to show behind the bar."""
 
     done: int
     total: int | None = None
@@ -55,19 +45,12 @@ class Status(NamedTuple):
 
 
 class Progress:
-    """A progress bar over the work of other processes.
-
-    Args:
-        title: Shown before the bar.
-        unit: Name of a piece.
-        poll: Returns the present status; called once a second.
-    """
+    """A progress bar over the work of other processes; polls their status."""
 
     def __init__(self, title: str, unit: str, poll: Callable[[], Status]):
         interval = 0.1 if sys.stderr.isatty() else 10.0
         self.poll = poll
-        total = poll().total
-        self.bar = tqdm(total=total, desc=title, unit=unit, mininterval=interval)
+        self.bar = tqdm(total=poll().total, desc=title, unit=unit, mininterval=interval)
 
     def update(self) -> None:
         """Show the present status."""
@@ -90,12 +73,9 @@ def plugin(module: str) -> list[str]:
 
 
 def run_jobs(jobs: Sequence[Job], progress: Progress | None, single: bool) -> None:
-    """Run jobs side by side, at most one per CPU at a time.
+    """Run jobs side by side, at most one per CPU at a time, and update their bar.
 
-    Args:
-        jobs: The jobs.
-        progress: Bar to keep up to date, closed at the end.
-        single: Give each job one CPU thread instead of all of them.
+    With ``single`` each job has one CPU thread instead of all of them.
 
     Raises:
         UserError: A job failed; the others have been ended.
@@ -129,13 +109,13 @@ def run_jobs(jobs: Sequence[Job], progress: Progress | None, single: bool) -> No
             progress.bar.close()
 
 
-def run_shown(command: Sequence[str]) -> None:
+def run_shown(command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
     """Run a short command whose output goes to the terminal.
 
     Raises:
         UserError: It failed.
     """
-    process = subprocess.Popen(command, start_new_session=True)
+    process = subprocess.Popen(command, env=env, start_new_session=True)
     try:
         status = process.wait()
     finally:
@@ -147,15 +127,19 @@ def run_shown(command: Sequence[str]) -> None:
         )
 
 
+def write_run_script(directory: Path, options: Options, stage: int) -> None:
+    """Write ``<directory>/run.sh``, which goes on from a stage."""
+    path = directory / "run.sh"
+    command = shlex.join([*plugin("recipe"), *format_options(options)])
+    lines = ["#!/usr/bin/env bash", "if [ -f path.sh ]; then . ./path.sh; fi"]
+    lines.append(f'{command} --stage {stage} "$@"; exit $?')
+    write_text(path, "\n".join(lines) + "\n")
+    path.chmod(0o755)
+
+
 def count_lines(files: Iterable[Path]) -> int:
     """Count the lines of the files that exist."""
-    total = 0
-    for path in files:
-        try:
-            total += path.read_bytes().count(b"\n")
-        except FileNotFoundError:
-            continue
-    return total
+    return sum(path.read_bytes().count(b"\n") for path in files if path.exists())
 
 
 def _end(process: subprocess.Popen) -> None:

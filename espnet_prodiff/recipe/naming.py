@@ -36,12 +36,10 @@ def at_steps(options: Options, steps: int, exp: str) -> Options:
     """Return options that decode the model in ``exp`` with ``steps`` sampling steps."""
     extra = f"--num_steps {steps}"
     args = f"{options.inference_args} {extra}".strip()
-    is_default = options.inference_tag == inference_tag(options)
-    tag = f"{options.inference_tag}{_squeeze(extra)}"
-    system = replace(options, inference_args=args, tts_exp=exp, inference_tag=tag)
-    if is_default:
+    system = replace(options, inference_args=args, tts_exp=exp)
+    if options.inference_tag == inference_tag(options):
         return replace(system, inference_tag=inference_tag(system))
-    return system
+    return replace(system, inference_tag=options.inference_tag + _squeeze(extra))
 
 
 def token_list(options: Options) -> Path:

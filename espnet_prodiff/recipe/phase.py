@@ -31,14 +31,10 @@ def train_phase(
     train_args: Sequence[str],
     title: str,
 ) -> None:
-    """Train, or go on training, as stage 7 does, with a progress bar.
+    """Train, or go on training, as stage 7 does, with a progress bar of that title.
 
-    Args:
-        config: Training config, kept as ``phase.yaml`` in ``output_dir``.
-        output_dir: Experiment directory.
-        ngpu: GPUs.
-        train_args: Options that win over the config.
-        title: Of the progress bar.
+    ``config`` is kept as ``phase.yaml`` in the experiment directory ``output_dir``;
+    ``train_args`` are options that win over it.
 
     Raises:
         UserError: The training failed; what it finished is resumed the next time.
@@ -48,12 +44,8 @@ def train_phase(
     write_yaml(config_file, dict(config))
     command = [
         *(sys.executable, "-m", "espnet_prodiff", "-m", "espnet2.bin.tts_train"),
-        *("--config", str(config_file)),
-        *("--output_dir", str(output_dir)),
-        *("--ngpu", str(ngpu)),
-        *("--multiprocessing_distributed", "true"),
-        *train_args,
+        *("--config", str(config_file), "--output_dir", str(output_dir)),
+        *("--ngpu", str(ngpu), "--multiprocessing_distributed", "true", *train_args),
     ]
-    job = Job(command, output_dir / "train.log")
     bar = Progress(title, "epoch", TrainingLog(output_dir).read)
-    run_jobs([job], bar, single=False)
+    run_jobs([Job(command, output_dir / "train.log")], bar, single=False)

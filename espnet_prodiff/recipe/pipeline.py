@@ -22,29 +22,19 @@ from espnet_prodiff.recipe.stage_tokens import make_token_list
 
 log = logging.getLogger("recipe")
 
-TITLES = {
-    1: "prepare the data",
-    2: "format the audio",
-    3: "speaker and language inputs",
-    4: "filter the training data",
-    5: "token list",
-    6: "statistics",
-    7: "training",
-    8: "decoding",
-    9: "VERSA scoring",
-    10: "packing",
-    11: "upload",
-}
-OURS: dict[int, Callable[[Options], None]] = {
-    1: stages_data.prepare_data,
-    2: stages_data.format_audio,
-    3: stages_data.prepare_ids,
-    4: stages_data.filter_data,
-    5: make_token_list,
-    6: stages_train.collect_stats,
-    7: stages_train.train,
-    8: stages_decode.decode,
-    10: stages_decode.pack,
+# By number the title and, of those that are not only in tts.sh, the function.
+STAGES: dict[int, tuple[str, Callable[[Options], None] | None]] = {
+    1: ("prepare the data", stages_data.prepare_data),
+    2: ("format the audio", stages_data.format_audio),
+    3: ("speaker and language inputs", stages_data.prepare_ids),
+    4: ("filter the training data", stages_data.filter_data),
+    5: ("token list", make_token_list),
+    6: ("statistics", stages_train.collect_stats),
+    7: ("training", stages_train.train),
+    8: ("decoding", stages_decode.decode),
+    9: ("VERSA scoring", None),
+    10: ("packing", stages_decode.pack),
+    11: ("upload", None),
 }
 
 
@@ -58,14 +48,11 @@ def selected(options: Options) -> list[int]:
     skipped |= {10} if options.skip_packing or options.download_model else set()
     skipped |= {11} if options.skip_upload_hf else set()
     asked = range(options.stage, options.stop_stage + 1)
-    return [n for n in TITLES if n in asked and n not in skipped]
+    return [n for n in STAGES if n in asked and n not in skipped]
 
 
 def run(options: Options) -> None:
-    """Run the selected stages.
-
-    Args:
-        options: Options with all names resolved.
+    """Run the selected stages, with all names of the options resolved.
 
     Raises:
         UserError: A stage failed; the message says which and how to go on.
@@ -75,23 +62,27 @@ def run(options: Options) -> None:
     if checkout:
         upstream.link(Path(checkout))
     for number in selected(options):
-        log.info("stage %d: %s", number, TITLES[number])
+        title, _ = STAGES[number]
+        log.info("stage %d: %s", number, title)
         try:
             _run_stage(options, number, bool(checkout))
         except (UserError, FileNotFoundError) as e:
+            again = f"python3 -m espnet_prodiff.recipe {shlex.join(sys.argv[1:])}"
+            again = "./run.sh" if Path("run.sh").exists() else again
             raise UserError(
-                f"stage {number} ({TITLES[number]}) failed\n{e}\n"
-                f"Finished work stays; go on with: {_resume_command(number)}"
+                f"stage {number} ({title}) failed\n{e}\n"
+                f"Finished work stays; go on with: {again} --stage {number}"
             ) from None
     _log_results(options)
 
 
 def _run_stage(options: Options, number: int, with_checkout: bool) -> None:
     def stage(system: Options) -> None:
+        _, run_ours = STAGES[number]
         if with_checkout and not upstream.is_ours(system, number):
             upstream.run_stage(system, number)
-        elif number in OURS:
-            OURS[number](system)
+        elif run_ours:
+            run_ours(system)
         else:
             raise UserError(
                 "this stage is only in ESPnet's tts.sh: set ESPNET_ROOT to a checkout"
@@ -116,13 +107,6 @@ def _run_stage(options: Options, number: int, with_checkout: bool) -> None:
     if number == 7 and options.distill_steps:
         log.info("stage 7: distillation to %s steps", options.distill_steps)
         plugin_steps.distill(options)
-
-
-def _resume_command(number: int) -> str:
-    if Path("run.sh").exists():
-        return f"./run.sh --stage {number}"
-    options = shlex.join(sys.argv[1:])
-    return f"python3 -m espnet_prodiff.recipe {options} --stage {number}"
 
 
 def _log_results(options: Options) -> None:

@@ -43,15 +43,14 @@ def learn_durations(options: Options) -> None:
     if not options.teacher_dumpdir:
         return
     missing = missing_durations(replace(options, test_sets=options.valid_set))
-    if options.durations != "learned":
-        if missing:
-            raise UserError(
-                f"{options.teacher_dumpdir}/<set>/durations lacks {len(missing)} "
-                f"utterances, first {missing[0]}; expected a line "
-                "'utterance d1 d2 ...' for each (or use --durations learned)"
-            )
-        return
-    if not missing and not missing_durations(options):
+    is_learned = options.durations == "learned"
+    if missing and not is_learned:
+        raise UserError(
+            f"{options.teacher_dumpdir}/<set>/durations lacks {len(missing)} "
+            f"utterances, first {missing[0]}; expected a line "
+            "'utterance d1 d2 ...' for each (or use --durations learned)"
+        )
+    if not is_learned or not missing_durations(options):
         return
     train, *others = (str(options.data_feats / name) for name in options.sets)
     run_shown(
@@ -67,11 +66,6 @@ def learn_durations(options: Options) -> None:
             *shlex.split(options.align_args),
         ]
     )  # fmt: skip
-
-
-def student_steps(options: Options) -> list[int]:
-    """Return the students' step counts, in the order of their training."""
-    return [int(s) for s in options.distill_steps.split()]
 
 
 def _student_prefix(options: Options) -> str:
@@ -99,11 +93,11 @@ def systems(options: Options) -> dict[str, Options]:
     each student.
     """
     alone = replace(options, distill_steps="", evaluate=False)
-    steps = student_steps(options)
+    steps = [int(n) for n in options.distill_steps.split()]
     default = _default_steps(options)
     label = "teacher" if steps else "model"
     decoded = {f"{label}, {_count(default)}" if default else label: alone}
-    for n in dict.fromkeys([*_first_steps(options), *steps]):
+    for n in [*_first_steps(options), *steps]:
         if n != default:
             system = naming.at_steps(alone, n, options.tts_exp)
             decoded[f"teacher, {_count(n)}"] = system
@@ -115,11 +109,8 @@ def systems(options: Options) -> dict[str, Options]:
 
 
 def _first_steps(options: Options) -> list[int]:
-    """Return the steps of the first teacher, where the distillation's config has them.
-
-    A config that does not exist is left to stage 7 to report.
-    """
-    if not student_steps(options) or not Path(options.distill_config).is_file():
+    """Return the first teacher's steps in the config; stage 7 reports a missing one."""
+    if not options.distill_steps or not Path(options.distill_config).is_file():
         return []
     num_steps = read_config(options.distill_config).get("teacher_num_steps")
     return [num_steps] if num_steps else []
@@ -133,6 +124,10 @@ def last_student(options: Options) -> Options:
 def evaluate(options: Options) -> None:
     """After stage 8: table and plots in the last model's ``results``."""
     sets = list(dict.fromkeys(options.test_sets.split()))
+    config = _trained_config(options)
+    conditioning = config.get("tts_conf", {}).get("conditioning", "mel")
+    # A vocoder's stage 8 resynthesises the recordings.
+    is_vocoder = config.get("tts") == "diffwave" and conditioning == "mel"
     results = Path(last_student(options).tts_exp) / "results"
     for name in sets:
         command = [
@@ -143,10 +138,9 @@ def evaluate(options: Options) -> None:
         if options.teacher_dumpdir:
             durations = Path(options.teacher_dumpdir) / name / "durations"
             command += ["--durations", str(durations)]
-        # A vocoder's stage 8 resynthesises the recordings.
-        kind = "--resynthesis" if _is_vocoder(options) else "--system"
         for label, system in systems(options).items():
             decoded = Path(system.tts_exp) / system.inference_tag / name
+            kind = "--resynthesis" if is_vocoder else "--system"
             command += [kind, f"{label}={decoded}"]
             command += ["--model", f"{label}={_model_and_steps(system)}"]
         run_shown([*command, *shlex.split(options.evaluate_args)])
@@ -164,12 +158,6 @@ def _trained_config(options: Options) -> dict[str, Any]:
     """Return the config that the training wrote; empty before that."""
     config = Path(options.tts_exp) / "config.yaml"
     return read_yaml(config, "training config") if config.exists() else {}
-
-
-def _is_vocoder(options: Options) -> bool:
-    config = _trained_config(options)
-    conditioning = config.get("tts_conf", {}).get("conditioning", "mel")
-    return config.get("tts") == "diffwave" and conditioning == "mel"
 
 
 def _default_steps(options: Options) -> int:

@@ -34,13 +34,10 @@ def copy_embeddings(options: Options) -> None:
         vectors = kaldiio.load_scp(str(source))
         spk2utt = read_table(options.org(name) / "spk2utt")
         target.mkdir(parents=True, exist_ok=True)
+        utts, speakers = target / tag, target / f"spk_{tag}"
         with (
-            kaldiio.WriteHelper(
-                f"ark,scp:{target}/{tag}.ark,{target}/{tag}.scp"
-            ) as by_utt,
-            kaldiio.WriteHelper(
-                f"ark,scp:{target}/spk_{tag}.ark,{target}/spk_{tag}.scp"
-            ) as by_speaker,
+            kaldiio.WriteHelper(f"ark,scp:{utts}.ark,{utts}.scp") as by_utt,
+            kaldiio.WriteHelper(f"ark,scp:{speakers}.ark,{speakers}.scp") as by_speaker,
         ):
             for speaker, utterances in spk2utt.items():
                 of_speaker = []

@@ -65,7 +65,5 @@ def _train_bpe(options: Options, sentences: list[str]) -> None:
                 minloglevel=1,
             )
     except RuntimeError as e:
-        reason = str(e).split(") ", 1)[-1]
-        raise UserError(
-            f"--nbpe {options.nbpe} does not suit this text: {reason}"
-        ) from None
+        reason = f"does not suit this text: {str(e).split(') ', 1)[-1]}"
+        raise UserError(f"--nbpe {options.nbpe} {reason}") from None

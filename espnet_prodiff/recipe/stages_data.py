@@ -49,45 +49,39 @@ def format_audio(options: Options) -> None:
 
 
 def _format_set(options: Options, source: Path, target: Path) -> None:
-    cuts = source / "segments"
-    if cuts.exists():
-        listed, stem = cuts, "segments.{}"
-    else:
-        listed, stem = source / "wav.scp", "wav.{}.scp"
+    cuts = (source / "segments").exists()
+    listed = source / ("segments" if cuts else "wav.scp")
     total = len(read_table(listed))
     numbers = range(1, min(options.nj, total) + 1)
-    logs, out = target / "logs", target / "data"
+    logs = target / "logs"
     # Utterances of an earlier run with more jobs must not linger in the lists.
     shutil.rmtree(logs, ignore_errors=True)
-    parts = [logs / stem.format(n) for n in numbers]
+    parts = [logs / (f"segments.{n}" if cuts else f"wav.{n}.scp") for n in numbers]
     data_dir.split_table(listed, parts)
+    folders = [target / "data" / f"format.{n}" for n in numbers]
+    counts = [folder / "utt2num_samples" for folder in folders]
     jobs = []
-    for n, part in zip(numbers, parts, strict=True):
-        tables = [source / "wav.scp", part] if cuts.exists() else [part, "none"]
-        settings = [out / f"format.{n}", options.audio_format, options.sampling_rate]
+    for n, part, folder in zip(numbers, parts, folders, strict=True):
+        tables = [source / "wav.scp", part] if cuts else [part, "none"]
+        settings = [folder, options.audio_format, options.sampling_rate]
         command = [*plugin("recipe.format_wav"), *map(str, tables + settings)]
         jobs.append(Job(command, logs / f"format_wav_scp.{n}.log"))
-    counts = [out / f"format.{n}" / "utt2num_samples" for n in numbers]
-    for path in counts:
-        path.unlink(missing_ok=True)
-
-    def poll() -> Status:
-        return Status(count_lines(counts), total)
-
-    bar = Progress(f"stage 2: {source.name}", "utt", poll)
+        (folder / "utt2num_samples").unlink(missing_ok=True)
+    title = f"stage 2: {source.name}"
+    bar = Progress(title, "utt", lambda: Status(count_lines(counts), total))
     run_jobs(jobs, bar, single=True)
     for table in ("wav.scp", "utt2num_samples"):
-        pieces = [out / f"format.{n}" / table for n in numbers]
+        pieces = [folder / table for folder in folders]
         write_table(target / table, data_dir.join_tables(pieces))
 
 
 def _refuse_empty_text(source: Path) -> None:
-    text = read_table(source / "text")
-    for utterance in [u for u, words in text.items() if not words]:
-        raise UserError(
-            f"{source / 'text'}: utterance {utterance} has no text, and a test set is "
-            "not filtered; give it a text or take it out"
-        )
+    for utterance, words in read_table(source / "text").items():
+        if not words:
+            raise UserError(
+                f"{source / 'text'}: utterance {utterance} has no text, and a test set "
+                "is not filtered; give it a text or take it out"
+            )
 
 
 def prepare_ids(options: Options) -> None:
@@ -112,11 +106,8 @@ def _write_ids(options: Options, source: str, names: str, target: str) -> None:
         table = read_table(options.org(name) / source)
         unknown = sorted(set(table.values()) - set(ids))
         if unknown:
-            log.warning(
-                "stage 3: %s are not in the training set and get id 0: %s",
-                options.org(name) / source,
-                ", ".join(unknown[:10]),
-            )
+            text = "stage 3: %s are not in the training set and get id 0: %s"
+            log.warning(text, options.org(name) / source, ", ".join(unknown[:10]))
         numbers = {u: ids.get(v, "0") for u, v in table.items()}
         write_table(options.org(name) / target, numbers)
 

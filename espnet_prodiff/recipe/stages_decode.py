@@ -23,30 +23,25 @@ from espnet_prodiff.recipe.jobs import (
     espnet,
     run_jobs,
     run_shown,
+    write_run_script,
 )
 from espnet_prodiff.recipe.options import Options
-from espnet_prodiff.recipe.resume import write_run_script
 
 # Tables of the jobs are joined, other files of theirs are moved.
-JOINED = {
-    "norm": "norm/feats.scp",
-    "denorm": "denorm/feats.scp",
-    "speech_shape": "speech_shape",
-    "durations": "durations",
-    "focus_rates": "focus_rates",
-}
+JOINED = {"norm": "norm/feats.scp", "denorm": "denorm/feats.scp"}
+JOINED |= {name: name for name in ("speech_shape", "durations", "focus_rates")}
 MOVED = {"wav": "*.wav", "att_ws": "*.png", "probs": "*.png"}
 
 
 def decode(options: Options) -> None:
     """Stage 8: decode every test set with one model."""
-    model = Path(options.tts_exp) / options.inference_model
-    for file in (model, Path(options.tts_exp) / "config.yaml"):
+    exp = Path(options.tts_exp)
+    for file in (exp / options.inference_model, exp / "config.yaml"):
         if not file.exists():
             raise UserError(f"{file} does not exist: train it first (stage 7)")
-    write_run_script(Path(options.tts_exp) / options.inference_tag, options, 8)
+    write_run_script(exp / options.inference_tag, options, 8)
     for name in dict.fromkeys(options.test_sets.split()):
-        _decode_set(options, name, Path(options.tts_exp) / options.inference_tag / name)
+        _decode_set(options, name, exp / options.inference_tag / name)
 
 
 def _decode_set(options: Options, name: str, out: Path) -> None:
@@ -84,8 +79,7 @@ def _decode_set(options: Options, name: str, out: Path) -> None:
     def poll() -> Status:
         return Status(sum(1 for _ in logs.glob("output.*/wav/*.wav")), total)
 
-    bar = Progress(f"stage 8: {name}", "utt", poll)
-    run_jobs(jobs, bar, single=True)
+    run_jobs(jobs, Progress(f"stage 8: {name}", "utt", poll), single=True)
     merge(out, [logs / f"output.{n}" for n in numbers])
 
 
@@ -112,17 +106,15 @@ def pack(options: Options) -> None:
     """Stage 10: one file with the model, its configuration and statistics."""
     exp, stats = Path(options.tts_exp), Path(options.tts_stats_dir) / "train"
     extras = [stats / f"{n}_stats.npz" for n in ("feats", "pitch", "energy")]
-    extras.append(exp / "images")
-    files = [f for f in extras if f.exists()]
+    files = [f for f in (*extras, exp / "images") if f.exists()]
     if options.use_spk_embed:
         tag = options.spk_embed_tag
         for name in (options.train_set, *dict.fromkeys(options.test_sets.split())):
             vectors = Path(options.dumpdir) / tag / name
             files += [vectors / f"spk_{tag}.scp", vectors / f"spk_{tag}.ark"]
-    if options.use_sid:
-        files.append(options.org(options.train_set) / "spk2sid")
-    if options.use_lid:
-        files.append(options.org(options.train_set) / "lang2lid")
+    train = options.org(options.train_set)
+    files += [train / "spk2sid"] if options.use_sid else []
+    files += [train / "lang2lid"] if options.use_lid else []
     if options.token_type == "bpe":
         files.append(naming.bpe_model(options))
     run_shown(
@@ -136,24 +128,14 @@ def pack(options: Options) -> None:
 
 
 def fetch_model(options: Options) -> Options:
-    """Take the model of ``download_model`` from the zoo into an experiment directory.
-
-    Returns:
-        Options that decode it.
-    """
+    """Return options that decode ``download_model``, linked into an own directory."""
     from espnet_prodiff.inference import archive  # ESPnet takes seconds
 
     files = archive.fetch_model(options.download_model)
     exp = Path(options.expdir) / options.download_model
     exp.mkdir(parents=True, exist_ok=True)
     write_text(exp / "config.txt", f"{files}\n")
-    return link_model(
-        options, exp, Path(files["model_file"]), Path(files["train_config"])
-    )
-
-
-def link_model(options: Options, exp: Path, model: Path, config: Path) -> Options:
-    """Link a model and its configuration into ``exp``; return options for it."""
+    model, config = Path(files["model_file"]), Path(files["train_config"])
     for file in (model, config):
         link = exp / file.name
         link.unlink(missing_ok=True)

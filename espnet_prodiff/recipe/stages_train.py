@@ -2,7 +2,6 @@
 
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 from espnet_prodiff.errors import UserError
@@ -20,6 +19,7 @@ from espnet_prodiff.recipe.espnet_options import (
     text_options,
 )
 from espnet_prodiff.recipe.jobs import (
+    RUN_JOB,
     Job,
     Progress,
     Status,
@@ -27,9 +27,9 @@ from espnet_prodiff.recipe.jobs import (
     espnet,
     run_jobs,
     run_shown,
+    write_run_script,
 )
 from espnet_prodiff.recipe.options import Options
-from espnet_prodiff.recipe.resume import write_run_script
 from espnet_prodiff.recipe.training_log import TrainingLog
 
 
@@ -53,9 +53,8 @@ def collect_stats(options: Options) -> None:
         arguments += duration_inputs(options, kind, directory.name)
         arguments += side_inputs(options, kind, directory.name)
     write_run_script(stats, options, 6)
-    jobs = []
-    for n in numbers:
-        out = logs / f"stats.{n}"
+    jobs, outputs = [], [logs / f"stats.{n}" for n in numbers]
+    for n, out in zip(numbers, outputs, strict=True):
         command = [
             *espnet(options, f"{options.tts_task}_train"), "--collect_stats", "true",
             "--write_collected_feats", str(options.write_collected_feats).lower(),
@@ -66,27 +65,21 @@ def collect_stats(options: Options) -> None:
             "--output_dir", str(out), *arguments, *shlex.split(options.train_args),
         ]  # fmt: skip
         jobs.append(Job(command, logs / f"stats.{n}.log"))
-    shapes = [logs / f"stats.{n}" / k / "text_shape" for n in numbers for k in sets]
+    shapes = [out / k / "text_shape" for out in outputs for k in sets]
     total = sum(sizes.values())
-
-    def poll() -> Status:
-        return Status(count_lines(shapes), total)
-
-    run_jobs(jobs, Progress("stage 6: statistics", "utt", poll), single=True)
-    _aggregate(options, [logs / f"stats.{n}" for n in numbers])
-
-
-def _aggregate(options: Options, parts: list[Path]) -> None:
+    title = "stage 6: statistics"
+    bar = Progress(title, "utt", lambda: Status(count_lines(shapes), total))
+    run_jobs(jobs, bar, single=True)
     command = espnet(options, "aggregate_stats_dirs")
-    for part in parts:
-        command += ["--input_dir", str(part)]
+    for out in outputs:
+        command += ["--input_dir", str(out)]
     if options.feats_normalize != "global_mvn":
         command += ["--skip_sum_stats"]
-    run_shown([*command, "--output_dir", options.tts_stats_dir])
+    run_shown([*command, "--output_dir", str(stats)])
     n_tokens = len(naming.token_list(options).read_text(encoding="utf-8").splitlines())
-    for kind in ("train", "valid"):
+    for kind in sets:
         # The number of tokens is what ESPnet's batch bins count by.
-        shape = Path(options.tts_stats_dir) / kind / "text_shape"
+        shape = stats / kind / "text_shape"
         lengths = read_table(shape)
         sized = {u: f"{n},{n_tokens}" for u, n in lengths.items()}
         write_table(shape.with_name(f"text_shape.{options.token_type}"), sized)
@@ -117,7 +110,7 @@ def train(options: Options) -> None:
         file = stats / "train" / "feats_stats.npz"
         arguments += conf("normalize_conf", stats_file=file)
     write_run_script(exp, options, 7)
-    run_job = f"{shlex.quote(sys.executable)} -m espnet_prodiff.recipe.run_job"
+    run_job = shlex.join(RUN_JOB)
     command = [
         *espnet(options, "launch"), "--cmd", f"{run_job} --name {exp / 'train.log'}",
         "--log", str(exp / "train.log"), "--ngpu", str(options.ngpu),
@@ -138,36 +131,31 @@ def train(options: Options) -> None:
 def _training_inputs(options: Options) -> tuple[list[str], int]:
     """Return inputs and shapes, and the fold length of the speech."""
     stats, text_shape = Path(options.tts_stats_dir), f"text_shape.{options.token_type}"
-    teacher = Path(options.teacher_dumpdir) if options.teacher_dumpdir else None
-    if teacher and (teacher / options.train_set / "probs").exists():
-        return _distilled_inputs(options, teacher), options.speech_fold_length
-    arguments = feats_extract(options)
+    teacher, fold = Path(options.teacher_dumpdir), options.speech_fold_length
+    # An autoregressive teacher's output is the target where there are ``probs``.
+    is_distilled = bool(options.teacher_dumpdir)
+    is_distilled &= (teacher / options.train_set / "probs").exists()
+    if is_distilled:
+        shapes = read_table(teacher / options.train_set / "speech_shape")
+        arguments = [f"--odim={next(iter(shapes.values())).split(',')[1]}"]
+    else:
+        arguments, fold = feats_extract(options), fold * options.n_shift
     for kind, name in options.training_sets.items():
         data, shapes = options.data_feats / name, stats / kind
-        if kind == "train" and options.num_splits > 1 and not teacher:
+        if kind == "train" and options.num_splits > 1 and not options.teacher_dumpdir:
             data = shapes = _split_lists(options)
             arguments += ["--multiple_iterator", "true"]
+        speech, form = data / "wav.scp", speech_type(options)
+        speech_shape = shapes / "speech_shape"
+        if is_distilled:
+            speech, form = teacher / name / "denorm" / "feats.scp", "npy"
+            speech_shape = teacher / name / "speech_shape"
         arguments += inputs(kind, data / "text", "text", "text")
         arguments += duration_inputs(options, kind, name)
-        arguments += inputs(kind, data / "wav.scp", "speech", speech_type(options))
+        arguments += inputs(kind, speech, "speech", form)
         arguments += [f"--{kind}_shape_file", str(shapes / text_shape)]
-        arguments += [f"--{kind}_shape_file", str(shapes / "speech_shape")]
-    return arguments, options.speech_fold_length * options.n_shift
-
-
-def _distilled_inputs(options: Options, teacher: Path) -> list[str]:
-    """Inputs when an autoregressive teacher's output is the target (``probs``)."""
-    shapes = read_table(teacher / options.train_set / "speech_shape")
-    arguments = [f"--odim={next(iter(shapes.values())).split(',')[1]}"]
-    for kind, name in options.training_sets.items():
-        shape = Path(options.tts_stats_dir) / kind / f"text_shape.{options.token_type}"
-        arguments += inputs(kind, options.data_feats / name / "text", "text", "text")
-        arguments += duration_inputs(options, kind, name)
-        denorm = teacher / name / "denorm" / "feats.scp"
-        arguments += inputs(kind, denorm, "speech", "npy")
-        arguments += [f"--{kind}_shape_file", str(shape)]
-        arguments += [f"--{kind}_shape_file", str(teacher / name / "speech_shape")]
-    return arguments
+        arguments += [f"--{kind}_shape_file", str(speech_shape)]
+    return arguments, fold
 
 
 def _split_lists(options: Options) -> Path:

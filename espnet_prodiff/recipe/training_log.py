@@ -21,11 +21,7 @@ def read_epochs(log: str) -> tuple[int, dict[str, str]]:
 
 
 class TrainingLog:
-    """Epochs and losses of the training in ``exp``, not of an earlier one there.
-
-    Args:
-        exp: Experiment directory.
-    """
+    """Epochs and losses of the training in ``exp``, not of an earlier one there."""
 
     def __init__(self, exp: Path):
         self.log, self.config = exp / "train.log", exp / "config.yaml"

@@ -6,18 +6,12 @@ from pathlib import Path
 
 from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe import naming
+from espnet_prodiff.recipe.command_line import format_options
 from espnet_prodiff.recipe.jobs import run_shown
 from espnet_prodiff.recipe.options import Options
-from espnet_prodiff.recipe.resume import command_line
 
-LINKS = {
-    "tts.sh": "tts1",
-    "db.sh": "asr1",
-    "utils": "asr1",
-    "scripts": "asr1",
-    "pyscripts": "asr1",
-    "steps": "asr1",
-}
+LINKS = ("tts1/tts.sh",)
+LINKS += tuple(f"asr1/{x}" for x in ("db.sh", "utils", "scripts", "pyscripts", "steps"))
 # The plugin's own options, which tts.sh does not know.
 PLUGIN = (
     "nbpe", "durations", "align_args", "distill_steps", "distill_config",
@@ -33,14 +27,14 @@ def link(checkout: Path) -> None:
     Raises:
         UserError: No recipe template there, or a file of ours in the way.
     """
-    for name, folder in LINKS.items():
-        source = checkout.resolve() / "egs2" / "TEMPLATE" / folder / name
+    for link in LINKS:
+        source = checkout.resolve() / "egs2" / "TEMPLATE" / link
         if not source.exists():
             raise UserError(
                 f"ESPNET_ROOT is {checkout}, but {source} does not exist; "
                 "expected an ESPnet checkout"
             )
-        here = Path(name)
+        here = Path(source.name)
         if here.is_symlink():
             here.unlink()
         elif here.exists():
@@ -63,12 +57,9 @@ def run_stage(options: Options, number: int) -> None:
         options = replace(options, train_args=f"{options.train_args} {model}".strip())
     options = replace(options, stage=number, stop_stage=number)
     defaults = {f.name: f.default for f in fields(Options) if f.name in PLUGIN}
-    words = command_line(replace(options, **defaults), ALWAYS)
+    words = format_options(replace(options, **defaults), ALWAYS)
+    env = dict(os.environ)
     if number == 7 and options.ngpu == 0:
         # path.sh gives every job one thread; a training on the CPU may use them all.
-        os.environ["OMP_NUM_THREADS"] = str(os.cpu_count() or 1)
-    try:
-        run_shown(["./tts.sh", *words])
-    finally:
-        if number == 7 and options.ngpu == 0:
-            del os.environ["OMP_NUM_THREADS"]
+        env["OMP_NUM_THREADS"] = str(os.cpu_count() or 1)
+    run_shown(["./tts.sh", *words], env)

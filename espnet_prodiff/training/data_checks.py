@@ -28,9 +28,7 @@ FULL_SCALE = 0.999  # samples beyond it may have been cut off
 class CheckedPreprocessor:
     """ESPnet's preprocessor between two looks at the utterance.
 
-    Args:
-        preprocess: ESPnet's preprocessor.
-        hop_length: Samples a frame, or None if features are not extracted from audio.
+    ``hop_length`` is None if features are not extracted from audio.
     """
 
     def __init__(self, preprocess: Callable, hop_length: int | None) -> None:
@@ -68,9 +66,8 @@ class CheckedPreprocessor:
         positions = np.flatnonzero(tokens == converter.unk_id)
         if not len(positions):
             return
-        pieces = self.preprocess.tokenizer.text2tokens(
-            self.preprocess.text_cleaner(text)
-        )
+        cleaned = self.preprocess.text_cleaner(text)
+        pieces = self.preprocess.tokenizer.text2tokens(cleaned)
         unknown = [f"{pieces[i]!r} (token {i + 1})" for i in positions]
         if any(pieces[i] not in self._warned for i in positions):
             self._warned.update(pieces[i] for i in positions)

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +12,6 @@ from torch.func import functional_call
 from espnet_prodiff.common.model import FORMAT_KEY, DiffusionTTS
 from espnet_prodiff.diffusion import (
     Denoiser,
-    Prediction,
     absolute_error,
     consistency_loss,
     distillation_loss,
@@ -72,8 +70,7 @@ class DistillationObjective:
         check_choice("distill_times", times, GRID_TIMES)
         if distance == "l1_ssim" and not student.require_vocoder:
             raise UserError(
-                "distill_distance l1_ssim is for mels: take l1 or l2 for a waveform "
-                "model"
+                "distill_distance l1_ssim is for mels: take l1 or l2 for waveforms"
             )
         if method == "consistency" and distance == "l1" and not averaged:
             raise UserError(
@@ -116,17 +113,10 @@ class DistillationObjective:
         options = dict(self.options)
         if self.method == "consistency" and self.average_of is not None:
             average = {n: self.average_of(p) for n, p in denoiser.named_parameters()}
-            options["averaged"] = partial(_call_with, denoiser, average)
-        return self.loss(
-            denoiser,
-            teacher.sampled_denoiser(),
-            x_0,
-            cond=cond,
-            mask=mask,
-            teacher_cond=teacher_cond,
-            generator=generator,
-            **options,
-        )
+            options["averaged"] = lambda *x: functional_call(denoiser, average, x)
+        options |= {"cond": cond, "mask": mask, "teacher_cond": teacher_cond}
+        models = (denoiser, teacher.sampled_denoiser())
+        return self.loss(*models, x_0, generator=generator, **options)
 
     def _teacher_for(self, student: Denoiser) -> DiffusionTTS:
         """The frozen teacher, loaded at the first call."""
@@ -159,16 +149,7 @@ def distillation_of(model: torch.nn.Module) -> DistillationObjective | None:
     return objective if isinstance(objective, DistillationObjective) else None
 
 
-def _call_with(
-    denoiser: Denoiser, weights: dict[str, Tensor], *inputs: Any
-) -> Prediction:
-    """Call a denoiser with other weights than its own."""
-    return functional_call(denoiser, weights, inputs)
-
-
-def _progressive(
-    timesteps: Tensor, student_steps: int, times: str
-) -> Callable[..., Tensor]:
+def _progressive(timesteps: Tensor, student_steps: int, times: str) -> partial:
     teacher_steps = len(timesteps) - 1
     if teacher_steps % student_steps:
         raise UserError(
@@ -184,9 +165,7 @@ def _progressive(
     )
 
 
-def _consistency(
-    timesteps: Tensor, student_steps: int, times: str
-) -> Callable[..., Tensor]:
+def _consistency(timesteps: Tensor, student_steps: int, times: str) -> partial:
     if student_steps != 1:
         raise UserError(
             "distill_method consistency makes a student of 1 step, but num_steps is "

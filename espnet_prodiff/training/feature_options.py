@@ -12,7 +12,6 @@ from espnet_prodiff.training.registry import CLASSES
 def copy_feature_options(args: argparse.Namespace) -> None:
     """Give ``tts_conf`` the hop and the sampling rate of ``feats_extract_conf``.
 
-    So they are said once, to the recipe, and config.yaml tells them of the model.
     Without effect for models that do not ask for them, and where it was done before.
 
     Raises:

@@ -9,10 +9,7 @@ def fill_onecycle_defaults(args: argparse.Namespace) -> None:
     """Fill in what ``scheduler: onecyclelr`` repeats of the other options.
 
     ``total_steps`` becomes the number of updates and ``max_lr`` the optimizer's ``lr``
-    where they are not given.
-
-    Args:
-        args: ESPnet's training arguments, changed in place.
+    where ESPnet's training arguments do not give them.
 
     Raises:
         ConfigError: If the number of updates is not known, or ``total_steps`` is given

@@ -15,11 +15,8 @@ from espnet_prodiff.errors import UserError
 class WeightAverage(nn.Module):
     """Keeps the average; a child of the model, so that it hears ``train`` and ``eval``.
 
-    It has no parameters of its own and leaves no trace in ``state_dict``.
-
-    Args:
-        optimizer: Its parameters are averaged after each of its steps.
-        decay: ema <- decay * ema + (1 - decay) * weight, in (0, 1).
+    It has no parameters of its own and leaves no trace in ``state_dict``. After each
+    step of the optimizer ema <- decay * ema + (1 - decay) * weight for its parameters.
 
     Raises:
         UserError: If ``decay`` is outside (0, 1).
@@ -54,12 +51,9 @@ class WeightAverage(nn.Module):
         return state[self.KEY]
 
     def _states(self) -> list[tuple[nn.Parameter, dict]]:
-        return [
-            (parameter, self.optimizer.state[parameter])
-            for group in self.optimizer.param_groups
-            for parameter in group["params"]
-            if parameter in self.optimizer.state
-        ]
+        groups, states = self.optimizer.param_groups, self.optimizer.state
+        parameters = [parameter for group in groups for parameter in group["params"]]
+        return [(p, states[p]) for p in parameters if p in states]
 
     @torch.no_grad()
     def _update(self, *_: object) -> None:

@@ -11,63 +11,44 @@ from espnet_prodiff.training.distillation import DISTANCES, DISTILL_METHODS
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add them to ESPnet's parser."""
-    group = parser.add_argument_group(description="Diffusion related")
-    group.add_argument(
-        "--ema_decay",
-        type=float,
-        default=0.0,
-        help="Decay of the moving average of the weights; 0: no average",
-    )
-    group.add_argument(
+    add = parser.add_argument_group(description="Diffusion related").add_argument
+    what = "Decay of the moving average of the weights; 0: no average"
+    add("--ema_decay", type=float, default=0.0, help=what)
+    add(
         "--teacher_model_file",
         type=str_or_none,
-        default=None,
         help="Train a student of this model, from its weights; its num_steps is by "
         "default half the teacher's",
     )
-    group.add_argument(
+    add(
         "--init_from",
         "--start_model_file",  # its old name
         type=str_or_none,
-        default=None,
         help="Weights that a student starts with; default: its teacher's",
     )
-    group.add_argument(
-        "--teacher_num_steps",
-        type=int_or_none,
-        default=None,
-        help="Steps that the teacher is sampled with; default: its own",
-    )
-    group.add_argument(
+    what = "Steps that the teacher is sampled with; default: its own"
+    add("--teacher_num_steps", type=int_or_none, help=what)
+    add(
         "--distill_method",
         choices=DISTILL_METHODS,
         default="progressive",
         help="progressive: one step of the student does several of the teacher's; "
         "consistency: one step from any time of the teacher's to the end",
     )
-    group.add_argument(
+    add(
         "--distill_distance",
         choices=sorted(DISTANCES),
-        default=None,
         help="Distance between the student's prediction and its target; default: "
         "l1, but l2 for consistency",
     )
-    group.add_argument(
-        "--distill_weight",
-        choices=LOSS_WEIGHTS,
-        default="uniform",
-        help="Weight of that distance as a function of the noise",
-    )
-    group.add_argument(
+    what = "Weight of that distance as a function of the noise"
+    add("--distill_weight", choices=LOSS_WEIGHTS, default="uniform", help=what)
+    add(
         "--distill_times",
         choices=GRID_TIMES,
         default="uniform",
         help="How often a progressive student's times are drawn: alike, or as much "
         "as its prediction counts where the step lands",
     )
-    group.add_argument(
-        "--freeze_text_side",
-        type=str2bool,
-        default=True,
-        help="Whether a student keeps its teacher's encoder and predictors",
-    )
+    what = "Whether a student keeps its teacher's encoder and predictors"
+    add("--freeze_text_side", type=str2bool, default=True, help=what)

@@ -25,10 +25,8 @@ def register() -> None:
     """
     choices = tts_choices.classes
     builtin = choices.get("prodiff")
-    if builtin is not None and builtin is not ProDiff:
-        if builtin.__module__.startswith("espnet2."):
-            choices[BUILTIN_KEY] = builtin
-            del choices["prodiff"]
+    if builtin is not None and builtin.__module__.startswith("espnet2."):
+        choices[BUILTIN_KEY] = choices.pop("prodiff")
     for key, our_class in CLASSES.items():
         holder = choices.setdefault(key, our_class)
         if holder is not our_class:

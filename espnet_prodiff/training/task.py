@@ -24,10 +24,7 @@ from espnet_prodiff.fileio.checkpoint import (
 )
 from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.training import data_checks
-from espnet_prodiff.training.distillation import (
-    DistillationObjective,
-    distillation_of,
-)
+from espnet_prodiff.training.distillation import DistillationObjective, distillation_of
 from espnet_prodiff.training.feature_options import copy_feature_options
 from espnet_prodiff.training.learning_rate import fill_onecycle_defaults
 from espnet_prodiff.training.moving_average import WeightAverage
@@ -69,25 +66,23 @@ class DiffusionTTSTask(TTSTask):
         teacher = None
         if teacher_file is not None:
             teacher = read_teacher(teacher_file, args.teacher_num_steps)
+            one_step = args.distill_method == "consistency"
         if ours:
             # Written to config.yaml, where it tells our models from ESPnet's built-in.
             # A student's options mean what its teacher's do.
             version = CHECKPOINT_FORMAT if teacher is None else teacher.conf[FORMAT_KEY]
             args.tts_conf = {FORMAT_KEY: version, **args.tts_conf}
             copy_feature_options(args)
-        if teacher is not None:
+        if teacher is not None and args.tts_conf.get("num_steps") is None:
             halved = max(1, teacher.num_steps // 2)
-            one_step = args.distill_method == "consistency"
-            if args.tts_conf.get("num_steps") is None:
-                args.tts_conf["num_steps"] = 1 if one_step else halved
+            args.tts_conf["num_steps"] = 1 if one_step else halved
         model = super().build_model(args)
         if teacher is not None:
             if args.freeze_text_side:
                 model.tts.train_denoiser_only()
             if args.distill_distance is None:
-                one_step = args.distill_method == "consistency"
                 args.distill_distance = "l2" if one_step else "l1"
-            model.tts.objective = DistillationObjective(
+            objective = model.tts.objective = DistillationObjective(
                 teacher,
                 cls._load_teacher,
                 model.tts,
@@ -97,14 +92,12 @@ class DiffusionTTSTask(TTSTask):
                 args.distill_times,
                 averaged=args.ema_decay != 0,
             )
-            times = model.tts.objective.student_times
-            model.tts.sampling_times.set_distilled(times)
-            args.tts_conf["distilled_times"] = times
+            model.tts.sampling_times.set_distilled(objective.student_times)
+            args.tts_conf["distilled_times"] = objective.student_times
             if args.init_param:
-                model.tts.objective.init_from = None
-                model.tts.objective.shares_conditioning = False
+                objective.init_from, objective.shares_conditioning = None, False
             elif args.init_from is not None:
-                model.tts.objective.init_from = Path(args.init_from)
+                objective.init_from = Path(args.init_from)
             # A packed student names no other file.
             args.teacher_model_file = args.init_from = None
         return model
@@ -147,10 +140,8 @@ class DiffusionTTSTask(TTSTask):
             output_dir = Path(args.output_dir)
             refuse_changed_model(output_dir, args)
             if args.teacher_model_file is not None and not args.collect_stats:
-                record_teacher(
-                    output_dir,
-                    read_teacher(args.teacher_model_file, args.teacher_num_steps),
-                )
+                files = (args.teacher_model_file, args.teacher_num_steps)
+                record_teacher(output_dir, read_teacher(*files))
         keep_freed_memory()
         with atomic_torch_save(), safe_torch_load():
             super().main_worker(args)
@@ -167,13 +158,12 @@ class DiffusionTTSTask(TTSTask):
     ) -> tuple[ESPnetTTSModel, argparse.Namespace]:
         """Build a trained model, strictly and without running code from its files.
 
+        Returns it and its training arguments.
+
         Args:
             config_file: Its config.yaml; default: the one beside ``model_file``.
             model_file: Its weights; default: leave them as initialised.
             device: A torch device.
-
-        Returns:
-            The model and its training arguments.
         """
         if config_file is None:
             if model_file is None:

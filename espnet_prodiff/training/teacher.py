@@ -49,11 +49,7 @@ class Teacher:
 
 
 def read_teacher(model_file: str | Path, num_steps: int | None = None) -> Teacher:
-    """Find a teacher by its weights.
-
-    Args:
-        model_file: Its weights.
-        num_steps: Steps that it is sampled with; default: its own.
+    """Find a teacher by its weights; ``num_steps`` are its own by default.
 
     Raises:
         FileNotFoundError: If a file is missing.

@@ -17,10 +17,6 @@ NETWORK = "tts.denoiser.network."
 def init_student(model: AbsESPnetModel, model_file: Path) -> None:
     """Give a student its teacher's weights, as many of them as fit its network.
 
-    Args:
-        model: The student.
-        model_file: The teacher's weights.
-
     Raises:
         UserError: If the student has more layers than its teacher.
         CheckpointError: If the teacher's other parts do not fit the student.

@@ -56,11 +56,9 @@ def repeat(hidden: Tensor, factor: int) -> Tensor:
 
 
 class FiLM(nn.Module):
-    """Scale and shift from the wave and from alpha (WaveGrad, section 3.3).
+    """Scale and shift of UBlocks from the wave and alpha (WaveGrad, section 3.3).
 
-    Args:
-        in_channels: Channels of the wave's features, even.
-        out_channels: Channels to scale and shift.
+    The wave's features have ``in_channels``, an even number.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -80,15 +78,12 @@ class FiLM(nn.Module):
     def forward(
         self, hidden: Tensor, alpha: Tensor, mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Make scale and shift.
+        """Make scale and shift, (B, out_channels, L) each; 0 where the mask is.
 
         Args:
             hidden: The wave's features, (B, in_channels, L).
             alpha: (B,).
             mask: (B, 1, L), 1 = valid.
-
-        Returns:
-            scale and shift, (B, out_channels, L) each; 0 where the mask is.
         """
         features = activate(self.conv(hidden))
         features = features + self.embed(alpha)[..., None].to(features.dtype)
@@ -100,11 +95,7 @@ class FiLM(nn.Module):
 class UBlock(nn.Module):
     """Upsampling block: two residual blocks of modulated convolutions.
 
-    Args:
-        in_channels: Channels that come in.
-        out_channels: Channels that leave.
-        factor: How many samples a sample becomes.
-        dilations: Of the four convolutions; the first is 1.
+    A sample becomes ``factor`` samples. The first of the four dilations is 1.
     """
 
     def __init__(
@@ -119,15 +110,9 @@ class UBlock(nn.Module):
         )
 
     def forward(self, hidden: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        """Apply the block.
+        """Apply the block, (B, in_channels, L) -> (B, out_channels, factor * L).
 
-        Args:
-            hidden: (B, in_channels, L).
-            scale: (B, out_channels, factor * L).
-            shift: Likewise.
-
-        Returns:
-            (B, out_channels, factor * L).
+        Scale and shift are of the shape of the result.
         """
         first, second, third, fourth = self.convs
         # A sample alone meets a convolution of one tap: it is repeated afterwards.
@@ -160,10 +145,7 @@ class UBlock(nn.Module):
 class DBlock(nn.Module):
     """Downsampling block: a residual block of three convolutions.
 
-    Args:
-        in_channels: Channels that come in.
-        out_channels: Channels that leave.
-        factor: Of so many samples one is kept.
+    Of ``factor`` samples one is kept.
     """
 
     def __init__(self, in_channels: int, out_channels: int, factor: int) -> None:
@@ -178,9 +160,7 @@ class DBlock(nn.Module):
     def forward(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
         """Apply the block: (B, in_channels, L) -> (B, out_channels, L / factor).
 
-        Args:
-            hidden: Zero where the mask is.
-            mask: (B, 1, L / factor), 1 = valid.
+        ``hidden`` is zero where the mask, (B, 1, L / factor), 1 = valid, is.
         """
         if self.factor > 1:
             hidden = hidden[..., :: self.factor].contiguous()

@@ -14,12 +14,8 @@ MIN_RANGE = 1e-2  # frames: a range may shrink, but is divided by
 class Predictors(nn.Module):
     """Duration and range predictors of Non-Attentive Tacotron (2010.04301), 3.1.
 
-    Each is two bidirectional LSTM layers and a projection. Padding has no influence.
-
-    Args:
-        channels: Channels of the hidden states.
-        predictor_channels: Channels of the LSTM layers, both directions together; even.
-        dropout: Dropout after each LSTM layer.
+    Each is two bidirectional LSTM layers of ``predictor_channels``, both directions
+    together, with dropout, and a projection. Padding has no influence.
 
     Raises:
         UserError: If ``predictor_channels`` is odd.
@@ -40,25 +36,16 @@ class Predictors(nn.Module):
     def log_durations(self, hidden: Tensor, lengths: Tensor) -> Tensor:
         """Predict log(frames + 1) of each token, as ESPnet's DurationPredictor does.
 
-        Args:
-            hidden: (B, N, channels).
-            lengths: Tokens of each utterance, (B,).
-
-        Returns:
-            (B, N), zero in the padding.
+        Hidden states (B, N, channels) and numbers of tokens (B,) -> (B, N), zero in the
+        padding.
         """
         return self.duration_predictor(hidden, lengths)
 
     def ranges(self, hidden: Tensor, durations: Tensor, lengths: Tensor) -> Tensor:
         """Predict how far each token reaches: the deviation of its Gaussian.
 
-        Args:
-            hidden: (B, N, channels).
-            durations: Frames of each token, (B, N).
-            lengths: Tokens of each utterance, (B,).
-
-        Returns:
-            Ranges sigma in frames, (B, N), above 0.
+        Hidden states (B, N, channels), frames of each token (B, N) and numbers of
+        tokens (B,) -> ranges sigma in frames, (B, N), above 0.
         """
         # NOTE: the paper joins the durations as they are. Their logarithm has the
         # scale of the hidden states, whatever the hop.

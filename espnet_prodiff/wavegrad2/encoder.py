@@ -17,22 +17,9 @@ class TextEncoder(nn.Module):
     bidirectional LSTM. Padding has no influence: convolutions see zeros there, batch
     statistics leave it out, and the LSTM never reaches it before an utterance's end.
 
-    Speaker and language join the hidden states as in ESPnet's FastSpeech2.
-
-    Args:
-        idim: Number of tokens.
-        embed_dim: Channels of the token embedding.
-        encoder_channels: Channels of the convolutions and of the hidden states; even.
-        encoder_conv_layers: Number of convolutions.
-        encoder_kernel_size: Their kernel size, in tokens.
-        encoder_dropout: Their dropout.
-        zoneout: Probability that a state of the LSTM keeps its value for a token.
-        spks: Number of speakers, or None; above 1, ``sids`` are needed.
-        langs: Number of languages, or None; above 1, ``lids`` are needed.
-        spk_embed_dim: Size of the speaker embeddings, or None; above 0, ``spembs``
-            are needed.
-        spk_embed_integration_type: "add" (projected, then added) or "concat" (joined
-            to the hidden states, then projected).
+    Speaker and language join the hidden states as in ESPnet's FastSpeech2: embeddings
+    of speakers are projected and added ("add"), or joined, then projected ("concat").
+    The options are described in `WaveGrad2`.
 
     Raises:
         UserError: If an option is outside its values.
@@ -95,7 +82,7 @@ class TextEncoder(nn.Module):
         sids: Tensor | None = None,
         lids: Tensor | None = None,
     ) -> Tensor:
-        """Encode tokens.
+        """Encode tokens to hidden states, (B, N, out_channels), zero in the padding.
 
         Args:
             tokens: Token ids with eos, (B, N).
@@ -103,9 +90,6 @@ class TextEncoder(nn.Module):
             spembs: Speaker embeddings, (B, spk_embed_dim).
             sids: Speaker ids, (B, 1).
             lids: Language ids, (B, 1).
-
-        Returns:
-            Hidden states, (B, N, out_channels), zero in the padding.
 
         Raises:
             UserError: If an input that the model was built for is missing.
@@ -158,17 +142,13 @@ class TextEncoder(nn.Module):
 class ZoneOutBiLSTM(nn.Module):
     """Bidirectional LSTM whose states randomly keep their value: Krueger et al. 2017.
 
-    In training, every hidden and cell state keeps its previous value with probability
-    ``zoneout`` at every token; in evaluation it takes the expectation of that.
+    In training, every hidden and cell state, ``channels`` in each direction, keeps its
+    previous value with probability ``zoneout`` at every token; in evaluation it takes
+    the expectation of that.
 
     ESPnet's ZoneOutCell has the same definition, but steps through one direction after
     the other and multiplies a token's input and state apart; here the inputs of all
     tokens are projected in one product, and both directions take a step together.
-
-    Args:
-        in_channels: Channels of the input.
-        channels: States of each direction.
-        zoneout: Probability of keeping a state.
 
     Raises:
         UserError: If ``zoneout`` is no probability.
@@ -187,15 +167,10 @@ class ZoneOutBiLSTM(nn.Module):
             nn.init.uniform_(parameter, -(channels**-0.5), channels**-0.5)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Run both directions over padded sequences.
+        """Run both directions over padded inputs, (B, N, in_channels), of lengths (B,).
 
-        Args:
-            inputs: (B, N, in_channels).
-            lengths: (B,).
-
-        Returns:
-            The hidden states of both directions, (B, N, 2 * channels); in the padding
-            they mean nothing.
+        Returns the hidden states of both, (B, N, 2 * channels), which mean nothing in
+        the padding.
         """
         batch, num_tokens, _ = inputs.shape
         channels = self.weight_hh.shape[2]
@@ -225,17 +200,10 @@ class ZoneOutBiLSTM(nn.Module):
 
 
 def reverse_utterances(sequences: Tensor, lengths: Tensor) -> Tensor:
-    """Reverse every utterance of a padded batch; its padding stays behind it.
+    """Reverse every utterance of a padded batch (B, N, C); its padding stays behind it.
 
     What then runs over the batch meets no padding before an utterance's end, so that
     the backward direction of an LSTM needs neither masks nor packed sequences.
-
-    Args:
-        sequences: (B, N, C).
-        lengths: (B,).
-
-    Returns:
-        (B, N, C).
     """
     positions = torch.arange(sequences.shape[1], device=sequences.device)
     mirrored = lengths.to(sequences.device)[:, None] - 1 - positions

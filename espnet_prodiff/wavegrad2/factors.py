@@ -6,18 +6,11 @@ MAX_FACTOR = 32  # a convolution of three taps does not smooth over longer steps
 
 
 def upsample_factors(hop_length: int, num: int = 5) -> tuple[int, ...]:
-    """Split a hop into the factors of the U-net's blocks.
+    """Split a hop into ``num`` decreasing factors, those of the U-net's blocks.
 
     300 gives the paper's (5, 5, 3, 2, 2), 256 gives (4, 4, 4, 2, 2). The prime factors
     are shared out so that the largest factor is as small as it can be, then the next
     largest; a hop of fewer prime factors than blocks gets factors of 1.
-
-    Args:
-        hop_length: Samples of a frame.
-        num: Number of factors.
-
-    Returns:
-        ``num`` factors in decreasing order; their product is the hop.
 
     Raises:
         UserError: If ``hop_length`` or ``num`` is not positive, or if the hop is no

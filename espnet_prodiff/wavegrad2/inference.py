@@ -38,6 +38,8 @@ def speak(
 ) -> dict[str, Tensor]:
     """Speak one utterance; the decoder's work needs the memory of a tile only.
 
+    Returns wav (frames * hop,) in [-1, 1] and duration (N + 1,).
+
     Args:
         model: The model.
         text: Token ids, (N,).
@@ -50,9 +52,6 @@ def speak(
         use_teacher_forcing: Use the given durations.
         callback: See ``espnet_prodiff.diffusion.sample``.
         **sampling: Options of `Sampling`.
-
-    Returns:
-        wav (frames * hop,) in [-1, 1] and duration (N + 1,).
 
     Raises:
         UserError: If an option is outside its range or an input is missing.
@@ -76,14 +75,10 @@ def inference_cond(
     alpha: float,
     durations: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Durations (N + 1,) and the denoiser's conditioning (1, C, F) of a text.
+    """Durations (N + 1,) and the denoiser's conditioning (1, C, F) of a text (N,).
 
-    Args:
-        model: The model.
-        text: Token ids, (N,).
-        identity: ``spembs``, ``sids`` and ``lids``.
-        alpha: Factor on the predicted durations.
-        durations: Take their place, see `check_durations`.
+    ``identity`` holds ``spembs``, ``sids`` and ``lids``; ``durations``, see
+    `check_durations`, take the place of the predicted ones, which ``alpha`` scales.
 
     Raises:
         InputError: If an input is empty or out of range.

@@ -13,10 +13,7 @@ from espnet_prodiff.errors import UserError
 def duration_loss(predicted: Tensor, durations: Tensor, lengths: Tensor) -> Tensor:
     """Mean squared error of log(frames + 1), over the tokens of all utterances.
 
-    Args:
-        predicted: Log-durations, (B, N).
-        durations: Frames of each token, (B, N).
-        lengths: Tokens of each utterance, (B,).
+    From log-durations (B, N), frames of each token (B, N) and numbers of tokens (B,).
     """
     mask = length_mask(lengths, durations.shape[1], predicted.dtype)[:, 0]
     target = (durations + 1).to(predicted.dtype).log()
@@ -26,11 +23,8 @@ def duration_loss(predicted: Tensor, durations: Tensor, lengths: Tensor) -> Tens
 def mel_loss(mel_proj: nn.Module, cond: Tensor, mel: Tensor, valid: Tensor) -> Tensor:
     """L1 of the mel as a linear layer reads it from the upsampled frames.
 
-    Args:
-        mel_proj: The layer.
-        cond: Upsampled frames, (B, C, F).
-        mel: (B, n_mels, F).
-        valid: Frames inside the utterances, (B, F).
+    From the frames (B, C, F), the mel (B, n_mels, F) and the frames inside the
+    utterances, (B, F).
     """
     prediction = mel_proj(cond.transpose(1, 2)).transpose(1, 2)
     mask = valid.to(prediction.dtype)[:, None]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.errors import UserError, check_choice
 from espnet_prodiff.wavegrad2.blocks import (
     DOWN_DILATIONS,
     Conv,
@@ -27,11 +27,7 @@ UP_DILATIONS = ((1, 2, 1, 2), (1, 2, 1, 2), (1, 2, 4, 8), (1, 2, 4, 8), (1, 2, 4
 
 
 class PreparedCond(NamedTuple):
-    """The frames after ``WaveGradNetwork.prepare_cond``.
-
-    Attributes:
-        features: (B, pre_channels, F).
-    """
+    """The frames after ``WaveGradNetwork.prepare_cond``, (B, pre_channels, F)."""
 
     features: Tensor
 
@@ -119,11 +115,8 @@ class WaveGradNetwork(nn.Module):
     def prepare_cond(self, cond: Tensor) -> PreparedCond:
         """Do what does not depend on the step: the frames' first convolution.
 
-        Args:
-            cond: Frames, (B, cond_channels, F), 0 in the padding.
-
         Raises:
-            UserError: If there are not ``cond_channels`` channels.
+            UserError: If ``cond`` does not have ``cond_channels`` channels.
         """
         shape = None if cond is None else tuple(cond.shape)
         if shape is None or len(shape) != 3 or shape[1] != self.cond_proj.in_channels:
@@ -140,7 +133,7 @@ class WaveGradNetwork(nn.Module):
         cond: Tensor | PreparedCond,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """Apply the network.
+        """Apply the network to a wave (B, 1, L) -> (B, 1, L); 0 where the mask is.
 
         Args:
             x_t: Noisy wave, (B, 1, L), L = F * hop_length.
@@ -148,9 +141,6 @@ class WaveGradNetwork(nn.Module):
             cond: Frames, (B, cond_channels, F), 0 in the padding; or what
                 ``prepare_cond`` made of them.
             mask: (B, 1, L), 1 = valid; whole frames, the padding behind.
-
-        Returns:
-            Output, (B, 1, L); 0 where the mask is.
 
         Raises:
             UserError: If the frames do not fit the network or the wave.
@@ -200,8 +190,7 @@ def _check(
     size: str,
 ) -> None:
     """Refuse sizes of which no network can be made."""
-    if size not in SIZES:
-        raise UserError(f"size must be one of {', '.join(SIZES)}, but it is {size!r}")
+    check_choice("size", size, SIZES)
     blocks = len(UP_DILATIONS)
     for name, values in (("upsample_factors", factors), ("channels", channels)):
         if len(values) != blocks or min(values) < 1:

@@ -42,11 +42,7 @@ class TiledNetwork(nn.Module):
         self.tile_frames = tile_frames
 
     def prepare_cond(self, cond: Tensor) -> PreparedCond:
-        """Do what does not depend on the step, as the network does.
-
-        Raises:
-            UserError: If the frames do not fit the network.
-        """
+        """Do what does not depend on the step, as the network does."""
         return self.network.prepare_cond(cond)
 
     @torch.no_grad()
@@ -57,21 +53,7 @@ class TiledNetwork(nn.Module):
         cond: Tensor | PreparedCond,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """Apply the network, item by item and tile by tile.
-
-        Args:
-            x_t: Noisy wave, (B, 1, L), L = F * hop_length.
-            noise_cond: alpha, (B,).
-            cond: Frames, (B, cond_channels, F), 0 in the padding; or what
-                ``prepare_cond`` made of them.
-            mask: (B, 1, L), 1 = valid; whole frames, the padding behind.
-
-        Returns:
-            Output, (B, 1, L); 0 where the mask is.
-
-        Raises:
-            UserError: If the frames do not fit the network or the wave.
-        """
+        """Apply the network by item and tile: see `WaveGradNetwork.forward`."""
         network, hop = self.network, self.network.hop_length
         if not isinstance(cond, PreparedCond):
             cond = network.prepare_cond(cond)
@@ -81,12 +63,10 @@ class TiledNetwork(nn.Module):
             frames = cond.features.shape[-1]
             if mask is not None:
                 frames = int(mask[i].sum()) // hop
-            self._evaluate(
-                x_t[i : i + 1, :, : frames * hop],
-                noise_cond[i : i + 1],
-                cond.features[i : i + 1, :, :frames],
-                output[i : i + 1, :, : frames * hop],
-            )
+            item, samples = slice(i, i + 1), slice(0, frames * hop)
+            features = cond.features[item, :, :frames]
+            wave, part = x_t[item, :, samples], output[item, :, samples]
+            self._evaluate(wave, noise_cond[item], features, part)
         return output
 
     def _evaluate(
@@ -105,11 +85,8 @@ class TiledNetwork(nn.Module):
         def run(start: int, stop: int) -> None:
             first = max(start - network.halo, 0)
             last = min(stop + network.halo, frames)
-            part = network(
-                wave[..., first * hop : last * hop],
-                alpha,
-                PreparedCond(features[..., first:last]),
-            )
+            cond = PreparedCond(features[..., first:last])
+            part = network(wave[..., first * hop : last * hop], alpha, cond)
             kept = part[..., (start - first) * hop : (stop - first) * hop]
             output[..., start * hop : stop * hop] = kept
 

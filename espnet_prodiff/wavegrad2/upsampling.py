@@ -12,7 +12,8 @@ def gaussian_upsampling(
     Token i is a Gaussian with deviation ``sigma_i`` around the middle of its frames,
     c_i = d_1 + ... + d_i - d_i / 2, and its weight at a frame is its share of the sum
     of all Gaussians there. With ``sigma`` to 0 in proportion to ``durations`` this
-    repeats each token for its frames.
+    repeats each token for its frames. Returns the weights, (B, F, N), and the mixed
+    hidden states, (B, F, C).
 
     NOTE: frame k is taken at its centre, k + 0.5. At the integers that the paper takes,
     frames at a boundary of two tokens lie equally far from both sides' edges.
@@ -23,9 +24,6 @@ def gaussian_upsampling(
         sigma: Ranges in frames, (B, N), above 0.
         frames: Indices of the wanted frames, (F,) or a row for each utterance, (B, F).
             Outside an utterance the values are finite and mean nothing.
-
-    Returns:
-        Weights, (B, F, N), and the mixed hidden states, (B, F, C).
     """
     durations, sigma = durations.float(), sigma.float()
     centres = durations.cumsum(dim=1) - durations / 2

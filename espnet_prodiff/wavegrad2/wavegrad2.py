@@ -9,13 +9,8 @@ from torch import Tensor, nn
 
 from espnet_prodiff.common.crops import check_hop
 from espnet_prodiff.common.model import CHECKPOINT_FORMAT
-from espnet_prodiff.common.padding import (
-    append_eos,
-)
-from espnet_prodiff.common.wave_diffusion import (
-    noise_schedule,
-    objective_of,
-)
+from espnet_prodiff.common.padding import append_eos
+from espnet_prodiff.common.wave_diffusion import noise_schedule, objective_of
 from espnet_prodiff.common.wave_model import WaveDiffusionTTS
 from espnet_prodiff.diffusion import Denoiser
 from espnet_prodiff.errors import UserError, check_positive
@@ -127,20 +122,17 @@ class WaveGrad2(WaveDiffusionTTS):
         super().__init__()
         check_positive("window_frames", window_frames)
         self.set_wave(hop_length, sampling_rate, wave_scale)
-        for name, weight in (
-            ("duration_loss_weight", duration_loss_weight),
-            ("mel_loss_weight", mel_loss_weight),
-        ):
+        weights = {"duration_loss": duration_loss_weight, "mel_loss": mel_loss_weight}
+        for name, weight in weights.items():
             if not 0 <= weight < float("inf"):
-                raise UserError(f"{name} must be 0 or more, but it is {weight}")
+                raise UserError(f"{name}_weight must be 0 or more, but it is {weight}")
         self.idim, self.odim, self.eos = idim, odim, idim - 1
         self.window_frames = window_frames
         # ESPnet's recipes give 0 or less where there is none.
         self.spks = spks if spks and spks > 1 else None
         self.langs = langs if langs and langs > 1 else None
-        self.spk_embed_dim = (
-            spk_embed_dim if spk_embed_dim and spk_embed_dim > 0 else None
-        )
+        has_spembs = spk_embed_dim is not None and spk_embed_dim > 0
+        self.spk_embed_dim = spk_embed_dim if has_spembs else None
         self.duration_loss_weight = duration_loss_weight
         self.mel_loss_weight = mel_loss_weight
 
@@ -199,21 +191,7 @@ class WaveGrad2(WaveDiffusionTTS):
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Training loss of a batch, on a random window of every utterance.
 
-        Args:
-            text: Token ids, (B, N).
-            text_lengths: (B,).
-            feats: Normalised log-mels, (B, T_feats, odim).
-            feats_lengths: (B,).
-            speech: Recordings, (B, T_wav).
-            speech_lengths: (B,).
-            durations: Frames of each token and of eos, (B, N + 1).
-            durations_lengths: (B,).
-            spembs: Speaker embeddings, (B, spk_embed_dim).
-            sids: Speaker ids, (B, 1).
-            lids: Language ids, (B, 1).
-
-        Returns:
-            Loss, statistics and the batch size.
+        See `DiffusionTTS` for the arguments.
 
         Raises:
             UserError: If the mels have another hop than the model, or an input that
@@ -267,13 +245,10 @@ class WaveGrad2(WaveDiffusionTTS):
     ) -> tuple[Tensor, Tensor]:
         """Log-durations (B, N) and the denoiser's conditioning (B, C, F) of a batch.
 
-        Args:
-            tokens: Token ids with eos, (B, N).
-            lengths: (B,).
-            durations: Frames of each token, (B, N).
-            frames: Indices of the frames that are wanted, (B, F); behind the end of an
-                utterance there is nothing to be conditioned on, and the result is 0.
-            **identity: ``spembs``, ``sids`` and ``lids``.
+        From token ids with eos (B, N), their lengths (B,), the frames of each token
+        (B, N), the indices of the wanted frames (B, F), ``spembs``, ``sids`` and
+        ``lids``. Behind the end of an utterance there is nothing to be conditioned on,
+        and the result is 0.
         """
         hidden = self.text_side(tokens, lengths, **identity)
         sigma = self.resampling.ranges(hidden, durations, lengths)

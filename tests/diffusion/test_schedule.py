@@ -81,7 +81,7 @@ def test_wrong_schedules_and_times_are_refused():
         NoiseSchedule(torch.tensor([1.0, 0.5, 0.5]))
     with pytest.raises(ValueError, match="start at 1"):
         NoiseSchedule(torch.tensor([0.9, 0.5]))
-    with pytest.raises(ValueError, match="positive integer"):
+    with pytest.raises(ValueError, match="whole number of at least 1"):
         NoiseSchedule.cosine(0)
     schedule = NoiseSchedule.vpsde(4)
     with pytest.raises(ValueError, match=r"\[0, 4\]"):

@@ -14,13 +14,7 @@ from espnet_prodiff.bin.evaluate import get_parser, main, split_steps
 from espnet_prodiff.evaluation.evaluate import ModelFile, evaluate
 from espnet_prodiff.evaluation.evaluation_set import read_evaluation_set
 from espnet_prodiff.evaluation.systems import System
-from tests.integration.corpus import (
-    FS,
-    SENTENCES,
-    collect_stats,
-    make_corpus,
-    train,
-)
+from tests.integration.corpus import FS, SENTENCES, collect_stats, make_corpus, train
 
 CONFIG = "conf/debug/train_prodiff.yaml"
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from espnet_prodiff.errors import CheckpointError
-from espnet_prodiff.evaluation.plots import denoising as plot_denoising
 from espnet_prodiff.evaluation.plots import losses as plot_losses
+from espnet_prodiff.evaluation.plots import mel_axes
 from espnet_prodiff.evaluation.plots import mels as plot_mels
 from espnet_prodiff.evaluation.plots.mel_axes import MelAxes, plot_mel
 from espnet_prodiff.fileio.figures import new_figure
@@ -22,13 +22,13 @@ SCALE = MelAxes(fs=22050, hop_length=256, n_mels=80, fmin=80, fmax=7600)
 def saved(monkeypatch):
     """Figures by the name of the file, as they are handed to be saved."""
     figures = {}
-    for module in (plot_mels, plot_denoising, plot_losses):
-        real = module.save_figure
+    real = mel_axes.save_figure
 
-        def keep(figure, path, real=real):
-            figures[path.name] = figure
-            return real(figure, path)
+    def keep(figure, path):
+        figures[path.name] = figure
+        return real(figure, path)
 
+    for module in (plot_mels, mel_axes, plot_losses):
         monkeypatch.setattr(module, "save_figure", keep)
     return figures
 
@@ -92,16 +92,12 @@ def test_tokens_stand_over_their_frames(tmp_path, saved):
 @pytest.mark.parametrize("count, columns", [(2, 2), (30, 8)])
 def test_every_step_is_drawn_up_to_eight(tmp_path, saved, count, columns):
     times = np.linspace(4, 0, count + 1)
+    mels = [torch.full((1, 80, 10), float(t)) for t in times]
     steps = [
-        {
-            "t": t,
-            "s": s,
-            "x_t": torch.full((1, 80, 10), float(t)),
-            "x_0": torch.full((1, 80, 10), float(s)),
-        }
-        for t, s in zip(times[:-1], times[1:], strict=True)
+        {"t": times[n], "s": times[n + 1], "x_t": mels[n], "x_0": mels[n + 1]}
+        for n in range(count)
     ]
-    plot_denoising.plot_denoising(steps, SCALE, "u1", tmp_path / "d.png")
+    plot_mels.plot_denoising(steps, SCALE, "u1", tmp_path / "d.png")
     grid = saved["d.png"].axes[: 2 * columns]
     noisy = [a.get_images()[0].get_array()[0, 0] for a in grid[:columns]]
     assert noisy[0] == 4 and noisy[-1] == pytest.approx(times[-2])

@@ -1,7 +1,7 @@
 import pytest
 
 from espnet_prodiff.errors import UserError
-from espnet_prodiff.recipe.command_line import help_text, parse
+from espnet_prodiff.recipe.command_line import format_options, help_text, parse
 from espnet_prodiff.recipe.naming import (
     at_steps,
     bpe_model,
@@ -10,7 +10,6 @@ from espnet_prodiff.recipe.naming import (
     token_list,
 )
 from espnet_prodiff.recipe.pipeline import selected
-from espnet_prodiff.recipe.resume import command_line
 
 SETS = ["--train_set", "tr", "--valid_set", "dev", "--test_sets", "dev eval1"]
 
@@ -115,7 +114,7 @@ def test_a_run_script_has_the_same_options():
     options = make_options(
         "--train_args", "--optim_conf lr=0.1", "--evaluate", "true", "--nj", "2"
     )
-    assert parse(command_line(options)) == options
+    assert parse(format_options(options)) == options
 
 
 def test_help_lists_every_option():

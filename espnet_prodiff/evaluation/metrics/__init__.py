@@ -15,26 +15,10 @@ from espnet_prodiff.evaluation.metrics.mel_statistics import (
     SPREAD,
     VARIANCE_RATIO,
 )
-from espnet_prodiff.evaluation.metrics.metric import Metric
 from espnet_prodiff.evaluation.metrics.pitch import LOG_F0_RMSE
 from espnet_prodiff.evaluation.metrics.resynthesis import LOG_MEL_L1, PESQ, STOI
 from espnet_prodiff.evaluation.metrics.speed import RTF, RTF_MODEL
-from espnet_prodiff.evaluation.metrics.subjects import MelSamples, SpeechPair, WavePair
 
-SPEECH: tuple[Metric[SpeechPair], ...] = (
-    MCD,
-    LOG_F0_RMSE,
-    DURATION_ERROR,
-    LENGTH_ERROR,
-    RTF_MODEL,
-    RTF,
-)
-RESYNTHESIS: tuple[Metric[WavePair], ...] = (PESQ, STOI, LOG_MEL_L1)
-MEL: tuple[Metric[MelSamples], ...] = (
-    MEL_L1,
-    VARIANCE_RATIO,
-    SPREAD,
-    DISTANCE,
-    NDB,
-    JSD,
-)
+SPEECH = (MCD, LOG_F0_RMSE, DURATION_ERROR, LENGTH_ERROR, RTF_MODEL, RTF)
+RESYNTHESIS = (PESQ, STOI, LOG_MEL_L1)
+MEL = (MEL_L1, VARIANCE_RATIO, SPREAD, DISTANCE, NDB, JSD)

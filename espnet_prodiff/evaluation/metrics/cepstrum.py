@@ -26,25 +26,16 @@ def frame_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def mel_cepstral_distortion(a: np.ndarray, b: np.ndarray, path: np.ndarray) -> float:
     """Return the mean distance in dB of cepstra (T_a, 24) and (T_b, 24) along a path.
 
-    Args:
-        a: Cepstra (T_a, 24).
-        b: Cepstra (T_b, 24).
-        path: Pairs of frame indices (T_path, 2), from ``analysis.align``.
+    ``path`` holds pairs of frame indices (T_path, 2), from ``analysis.align``.
     """
     return float(frame_distance(a[path[:, 0]], b[path[:, 1]]).mean())
 
 
-def _compute(pair: SpeechPair) -> float:
-    return mel_cepstral_distortion(
-        pair.recorded.cepstra, pair.decoded.cepstra, pair.path
-    )
-
-
-MCD = Metric(
+MCD: Metric[SpeechPair] = Metric(
     "mcd",
     "MCD (dB)",
     ".2f",
     "mel-cepstral distortion, c_1 to c_24 of WORLD's envelopes, mean along a "
     "dynamic time warping path, 5 ms frames, floor 60 dB below the loudest",
-    _compute,
+    lambda x: mel_cepstral_distortion(x.recorded.cepstra, x.decoded.cepstra, x.path),
 )

@@ -8,7 +8,7 @@ frames are not independent as the test assumes, so NDB compares systems measured
 alike; its absolute value means little.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.distance import jensenshannon
@@ -20,26 +20,15 @@ from espnet_prodiff.evaluation.metrics.metric import Metric
 from espnet_prodiff.evaluation.metrics.subjects import MelSamples
 
 
-@dataclass(frozen=True)
-class Diversity:
-    """Distances of two histograms over the same bins.
-
-    Attributes:
-        ndb: Number of statistically different bins divided by the number of bins.
-        jsd: Jensen-Shannon divergence in nats, 0 to ln 2.
-    """
+class Diversity(NamedTuple):
+    """Share of different bins, and Jensen-Shannon divergence in nats, 0 to ln 2."""
 
     ndb: float
     jsd: float
 
 
 def fit_bins(frames: np.ndarray, num_bins: int = 50, seed: int = 0) -> KMeans:
-    """Fit k-means bins on recorded frames.
-
-    Args:
-        frames: Mel frames (N, n_mels).
-        num_bins: Number of bins.
-        seed: Seed of the initial centres.
+    """Fit k-means bins on recorded frames (N, n_mels); ``seed`` is that of the centres.
 
     Raises:
         UserError: Fewer frames than bins.
@@ -86,26 +75,18 @@ def compare_frames(mels: MelSamples) -> dict[str, Diversity]:
     return by_seed
 
 
-def _ndb(mels: MelSamples) -> dict[str, float]:
-    return {seed: diversity.ndb for seed, diversity in compare_frames(mels).items()}
-
-
-def _jsd(mels: MelSamples) -> dict[str, float]:
-    return {seed: diversity.jsd for seed, diversity in compare_frames(mels).items()}
-
-
-NDB = Metric(
+NDB: Metric[MelSamples] = Metric(
     "ndb",
     "NDB",
     ".3f",
     "share of k-means bins whose frequency differs from the recordings' (5 %); "
     "mean over seeds",
-    _ndb,
+    lambda mels: {seed: both.ndb for seed, both in compare_frames(mels).items()},
 )
-JSD = Metric(
+JSD: Metric[MelSamples] = Metric(
     "jsd",
     "JSD",
     ".4f",
     "Jensen-Shannon divergence over the same bins, nats; mean over seeds",
-    _jsd,
+    lambda mels: {seed: both.jsd for seed, both in compare_frames(mels).items()},
 )

@@ -1,5 +1,7 @@
 """Errors of predicted durations."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from espnet_prodiff.errors import UserError
@@ -8,11 +10,7 @@ from espnet_prodiff.evaluation.metrics.subjects import SpeechPair
 
 
 def token_error(predicted: np.ndarray, reference: np.ndarray) -> float:
-    """Return the mean absolute error per token in frames, the closing eos included.
-
-    Args:
-        predicted: Frames per token (T_text + 1,).
-        reference: Frames per token (T_text + 1,).
+    """Return the mean absolute error of frames per token (T_text + 1,), eos included.
 
     Raises:
         UserError: The two have different numbers of tokens.
@@ -28,10 +26,6 @@ def token_error(predicted: np.ndarray, reference: np.ndarray) -> float:
 def length_error(predicted: np.ndarray, reference: np.ndarray) -> float:
     """Return the relative error of the total length, signed: above 0 is too slow.
 
-    Args:
-        predicted: Frames per token (T_text + 1,).
-        reference: Frames per token (T_text + 1,).
-
     Raises:
         UserError: The reference has no frames.
     """
@@ -40,16 +34,16 @@ def length_error(predicted: np.ndarray, reference: np.ndarray) -> float:
     return float((predicted.sum() - reference.sum()) / reference.sum())
 
 
-def _token_error_ms(pair: SpeechPair) -> float | None:
-    if pair.durations is None or pair.reference_durations is None:
-        return None
-    return token_error(pair.durations, pair.reference_durations) * pair.frame_ms
+def _if_predicted(
+    error: Callable[[np.ndarray, np.ndarray], float], in_ms: bool
+) -> Callable[[SpeechPair], float | None]:
+    def compute(pair: SpeechPair) -> float | None:
+        if pair.durations is None or pair.reference_durations is None:
+            return None
+        unit = pair.frame_ms if in_ms else 1.0
+        return error(pair.durations, pair.reference_durations) * unit
 
-
-def _length_error(pair: SpeechPair) -> float | None:
-    if pair.durations is None or pair.reference_durations is None:
-        return None
-    return length_error(pair.durations, pair.reference_durations)
+    return compute
 
 
 DURATION_ERROR = Metric(
@@ -57,13 +51,13 @@ DURATION_ERROR = Metric(
     "duration error (ms)",
     ".1f",
     "mean absolute error per token, eos included, to the reference durations",
-    _token_error_ms,
+    _if_predicted(token_error, in_ms=True),
 )
 LENGTH_ERROR = Metric(
     "length_error",
     "length error (%)",
     "+.1f",
     "total duration against the reference; above 0 is slower",
-    _length_error,
+    _if_predicted(length_error, in_ms=False),
     scale=100,
 )

@@ -4,6 +4,8 @@ L1 to a recording rewards blur: read it beside the variance ratio and the spread
 seeds, which blur loses.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from espnet_prodiff.errors import UserError
@@ -25,12 +27,8 @@ def mel_l1(a: np.ndarray, b: np.ndarray) -> float:
 def variance_ratio(generated: np.ndarray, recorded: np.ndarray) -> float:
     """Return the variance over time of a generated mel divided by the recording's.
 
-    For each, the variance over time of every bin, averaged over bins; the ratio of the
-    two averages. 1 is right, 0 is a constant frame.
-
-    Args:
-        generated: Mel (T, n_mels).
-        recorded: Mel of the same utterance (T', n_mels).
+    Of both, (T, n_mels) and (T', n_mels), the variance of every bin is averaged over
+    bins first. 1 is right, 0 is a constant frame.
 
     Raises:
         UserError: The recording does not vary.
@@ -42,13 +40,9 @@ def variance_ratio(generated: np.ndarray, recorded: np.ndarray) -> float:
 
 
 def seed_spread(samples: np.ndarray) -> float:
-    """Return the standard deviation over samples from different noise.
+    """Return the standard deviation (n - 1) over samples from different noise.
 
-    Args:
-        samples: Mels of one utterance (num_seeds, T, n_mels), num_seeds >= 2.
-
-    Returns:
-        Standard deviation over the samples (n - 1), averaged over bins and frames.
+    It is the mean over bins and frames of mels (num_seeds, T, n_mels) of one utterance.
 
     Raises:
         UserError: Fewer than two samples.
@@ -58,16 +52,11 @@ def seed_spread(samples: np.ndarray) -> float:
     return float(samples.std(axis=0, ddof=1).mean())
 
 
-def _l1(mels: MelSamples) -> dict[str, float]:
-    return {
-        utt: float(np.mean([mel_l1(sample, mels.recorded[utt]) for sample in samples]))
-        for utt, samples in mels.samples.items()
-    }
-
-
-def _variance_ratio(mels: MelSamples) -> dict[str, float]:
-    return {
-        utt: float(np.mean([variance_ratio(s, mels.recorded[utt]) for s in samples]))
+def _mean_over_seeds(
+    statistic: Callable[[np.ndarray, np.ndarray], float],
+) -> Callable[[MelSamples], dict[str, float]]:
+    return lambda mels: {
+        utt: float(np.mean([statistic(s, mels.recorded[utt]) for s in samples]))
         for utt, samples in mels.samples.items()
     }
 
@@ -89,14 +78,14 @@ MEL_L1 = Metric(
     "L1",
     ".3f",
     "mean absolute difference to the recording's normalised log-mel; rewards blur",
-    _l1,
+    _mean_over_seeds(mel_l1),
 )
 VARIANCE_RATIO = Metric(
     "variance_ratio",
     "variance ratio",
     ".3f",
     "variance over time, averaged over bins, divided by the recording's",
-    _variance_ratio,
+    _mean_over_seeds(variance_ratio),
 )
 SPREAD = Metric(
     "spread",

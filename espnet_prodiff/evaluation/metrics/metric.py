@@ -4,11 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from espnet_prodiff.evaluation.measurement import (
-    Measurement,
-    measure,
-    measure_ratio,
-)
+from espnet_prodiff.evaluation.measurement import Measurement, measure, measure_ratio
 
 Subject = TypeVar("Subject")
 Value = float | tuple[float, float]
@@ -44,11 +40,7 @@ class Metric(Generic[Subject]):
     extra: str | None = None
 
     def summarise(self, values: Collection[Value]) -> Measurement | None:
-        """Return the figure of a system, None without any finite value.
-
-        Args:
-            values: What ``compute`` returned, without None.
-        """
+        """Return the figure of values of ``compute``, None without a finite one."""
         if self.is_ratio and values:
             return measure_ratio(*zip(*values, strict=True))
         return measure(list(values))

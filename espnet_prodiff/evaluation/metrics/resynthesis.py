@@ -4,6 +4,7 @@ All three compare the signals where they stand, without warping: they say someth
 a vocoder, and nothing of speech whose durations were predicted.
 """
 
+import contextlib
 import warnings
 from typing import Any
 
@@ -33,52 +34,37 @@ def pesq_wideband(recorded: np.ndarray, resynthesised: np.ndarray, fs: int) -> f
 
     Returns:
         MOS-LQO, 1.0 to 4.64; nan if the recording is too short (0.25 s), if no speech
-        is found in it, or without the package pesq. That is an extra, as the code of
-        the ITU in it has a licence of its own.
+        is found in it, or without the package pesq (an extra for its ITU licence).
     """
     try:
         from pesq import BufferTooShortError, NoUtterancesError, pesq
     except ImportError:
         return float("nan")
 
-    a, b = (
-        librosa.resample(x, orig_sr=fs, target_sr=PESQ_FS)
-        for x in (recorded, resynthesised)
-    )
-    num_parts = int(np.ceil(len(a) / (PESQ_SECONDS * PESQ_FS)))
+    waves = np.stack([recorded, resynthesised])
+    waves = librosa.resample(waves, orig_sr=fs, target_sr=PESQ_FS)
+    num_parts = int(np.ceil(waves.shape[1] / (PESQ_SECONDS * PESQ_FS)))
     scores = []
-    for x, y in zip(
-        np.array_split(a, num_parts), np.array_split(b, num_parts), strict=True
-    ):
-        if not x.any():  # the library divides by the louder one's peak
-            continue
-        try:
-            scores.append(pesq(PESQ_FS, x, y, "wb"))
-        except (BufferTooShortError, NoUtterancesError):
-            continue
+    for a, b in np.array_split(waves, num_parts, axis=1):
+        if a.any():  # the library divides by the louder one's peak
+            with contextlib.suppress(BufferTooShortError, NoUtterancesError):
+                scores.append(pesq(PESQ_FS, a, b, "wb"))
     return float(np.mean(scores)) if scores else float("nan")
 
 
 def short_time_intelligibility(
     recorded: np.ndarray, resynthesised: np.ndarray, fs: int
 ) -> float:
-    """Return the STOI (Taal et al. 2011), computed at 10 kHz.
+    """Return the STOI (Taal et al. 2011), computed at 10 kHz; for arguments see above.
 
-    Args:
-        recorded: Samples (T_wav,).
-        resynthesised: Samples (T_wav,).
-        fs: Sampling rate of both in Hz.
-
-    Returns:
-        At most 1; nan if the recording has less than 0.4 s of sound.
+    It is at most 1, and nan if the recording has less than 0.4 s of sound.
     """
     from pystoi import stoi
 
     if not recorded.any():
         return float("nan")
     with warnings.catch_warnings():
-        too_short = "Not enough STFT frames"
-        warnings.filterwarnings("error", too_short, RuntimeWarning)
+        warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
         try:
             return float(stoi(recorded, resynthesised, fs))
         except RuntimeWarning:
@@ -89,16 +75,10 @@ def short_time_intelligibility(
 def log_mel_l1(
     recorded: np.ndarray, resynthesised: np.ndarray, feats_extract: Any
 ) -> float:
-    """Return the mean absolute difference of two waves' log-mels.
+    """Return the mean absolute difference of two waves' (T_wav,) log-mels.
 
-    Args:
-        recorded: Samples (T_wav,).
-        resynthesised: Samples (T_wav,).
-        feats_extract: ESPnet's ``LogMelFbank``: the mels that the models are trained
-            on, but not normalised.
-
-    Returns:
-        In natural logarithms, whatever the base of the features.
+    It is in natural logarithms, whatever the base of the features, which are those of
+    ESPnet's ``LogMelFbank``, not normalised.
     """
     waves = torch.from_numpy(np.stack([recorded, resynthesised])).float()
     mels, _ = feats_extract(waves)  # (2, T, n_mels)
@@ -107,34 +87,26 @@ def log_mel_l1(
     return nats * float((mels[0] - mels[1]).abs().mean())
 
 
-def _pesq(pair: WavePair) -> float:
-    return pesq_wideband(pair.recorded, pair.resynthesised, pair.fs)
-
-
-def _stoi(pair: WavePair) -> float:
-    return short_time_intelligibility(pair.recorded, pair.resynthesised, pair.fs)
-
-
-def _log_mel_l1(pair: WavePair) -> float:
-    return log_mel_l1(pair.recorded, pair.resynthesised, pair.feats_extract)
-
-
-PESQ = Metric(
+PESQ: Metric[WavePair] = Metric(
     "pesq",
     "PESQ",
     ".2f",
     "wideband (P.862.2), up to 4.64, at 16 kHz; the mean over parts of a recording "
     "of more than 15 s",
-    _pesq,
+    lambda x: pesq_wideband(x.recorded, x.resynthesised, x.fs),
     extra="pesq",
 )
-STOI = Metric(
-    "stoi", "STOI", ".3f", "short-time objective intelligibility, up to 1", _stoi
+STOI: Metric[WavePair] = Metric(
+    "stoi",
+    "STOI",
+    ".3f",
+    "short-time objective intelligibility, up to 1",
+    lambda x: short_time_intelligibility(x.recorded, x.resynthesised, x.fs),
 )
-LOG_MEL_L1 = Metric(
+LOG_MEL_L1: Metric[WavePair] = Metric(
     "log_mel_l1",
     "log-mel L1",
     ".3f",
     "mean absolute difference of the log-mels, natural log, not normalised",
-    _log_mel_l1,
+    lambda x: log_mel_l1(x.recorded, x.resynthesised, x.feats_extract),
 )

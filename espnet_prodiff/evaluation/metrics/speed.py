@@ -3,30 +3,20 @@
 from espnet_prodiff.evaluation.metrics.metric import Metric
 from espnet_prodiff.evaluation.metrics.subjects import SpeechPair
 
-
-def _to_mel(pair: SpeechPair) -> tuple[float, float] | None:
-    return pair.speed and (pair.speed.model, pair.speed.audio)
-
-
-def _to_wave(pair: SpeechPair) -> tuple[float, float] | None:
-    speed = pair.speed
-    return speed and (speed.model + speed.vocoder, speed.audio)
-
-
-RTF_MODEL = Metric(
+RTF_MODEL: Metric[SpeechPair] = Metric(
     "rtf_model",
     "RTF, text to mel",
     ".3f",
     "seconds taken per second of speech made, in total, without the first "
     "utterance of each decoding job, which warms up",
-    _to_mel,
+    lambda pair: pair.speed and (pair.speed.model, pair.speed.audio),
     is_ratio=True,
 )
-RTF = Metric(
+RTF: Metric[SpeechPair] = Metric(
     "rtf",
     "RTF, text to wave",
     ".3f",
     "the same with the vocoder",
-    _to_wave,
+    lambda pair: pair.speed and (pair.speed.total, pair.speed.audio),
     is_ratio=True,
 )

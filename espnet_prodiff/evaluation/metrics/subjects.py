@@ -13,17 +13,16 @@ from espnet_prodiff.evaluation.metrics.analysis import SpeechAnalysis
 
 @dataclass(frozen=True)
 class Speed:
-    """Time that an utterance took.
-
-    Attributes:
-        audio: Seconds of generated speech.
-        model: Seconds from text to features.
-        vocoder: Seconds from features to the waveform.
-    """
+    """Seconds of speech, of the model up to the features and of the vocoder."""
 
     audio: float
     model: float
     vocoder: float
+
+    @property
+    def total(self) -> float:
+        """Seconds from text to the waveform."""
+        return self.model + self.vocoder
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,7 @@ class WavePair:
     """A recording and its own resynthesis, the subject of RESYNTHESIS.
 
     Attributes:
-        recorded: Samples (T_wav,).
-        resynthesised: Samples (T_wav,).
+        recorded, resynthesised: Samples (T_wav,).
         fs: Sampling rate of both in Hz.
         feats_extract: ESPnet's ``LogMelFbank``.
     """
@@ -76,7 +74,7 @@ class WavePair:
         """
         frame = extract.get_parameters()["n_shift"]
         length = min(len(recorded), len(resynthesised))
-        if max(len(recorded), len(resynthesised)) > length + frame:
+        if abs(len(recorded) - len(resynthesised)) > frame:
             raise UserError(
                 f"{len(resynthesised)} samples, {len(recorded)} in the recording: "
                 f"expected as many within a frame of {frame}. Speech with durations of "

@@ -13,10 +13,7 @@ from espnet_prodiff.fileio.figures import new_figure, save_figure
 
 
 def read_stats(exp_dir: str | Path) -> dict[int, dict[str, dict[str, Any]]]:
-    """Read the statistics of every epoch by ESPnet's trainer, without running code.
-
-    Args:
-        exp_dir: A training's directory with ``checkpoint.pth``.
+    """Read the statistics of a training with ``checkpoint.pth``, running no code.
 
     Returns:
         By epoch, for "train" and "valid", ``loss``, ``time`` and whatever else.
@@ -33,17 +30,7 @@ def read_stats(exp_dir: str | Path) -> dict[int, dict[str, dict[str, Any]]]:
 
 
 def read_losses(exp_dir: str | Path) -> dict[str, dict[int, float]]:
-    """Read the loss of every epoch.
-
-    Args:
-        exp_dir: See ``read_stats``.
-
-    Returns:
-        For "train" and "valid" the loss by epoch.
-
-    Raises:
-        FileNotFoundError, CheckpointError: See ``read_stats``.
-    """
+    """Read for "train" and "valid" the loss by epoch, see ``read_stats``."""
     losses: dict[str, dict[int, float]] = {"train": {}, "valid": {}}
     for epoch, parts in read_stats(exp_dir).items():
         for name, curve in losses.items():
@@ -57,10 +44,8 @@ def plot_losses(
 ) -> Path:
     """Plot training and validation loss over epochs, a panel for each training.
 
-    Args:
-        trainings: What ``read_losses`` returned, by the training's name. Losses of a
-            teacher and a student have different targets: they are not drawn together.
-        path: Where to save the PNG.
+    ``trainings`` has what ``read_losses`` returned, by name. Losses of a teacher and a
+    student have different targets: they are not drawn together.
     """
     figure = new_figure(max(6.0, 4.6 * len(trainings)), 3.6)
     row = figure.subplots(1, len(trainings), squeeze=False)[0]
@@ -79,15 +64,7 @@ def plot_losses(
 
 
 def plot_trainings(exp_dirs: Sequence[Path], images: Path) -> list[Path]:
-    """Plot the losses of trainings; those without a checkpoint are skipped.
-
-    Args:
-        exp_dirs: Their directories.
-        images: Directory of the picture ``losses.png``.
-
-    Returns:
-        The picture, if there is one.
-    """
+    """Plot the losses of directories, if they have checkpoints, in ``losses.png``."""
     trainings = {}
     for exp_dir in exp_dirs:
         try:

@@ -1,12 +1,15 @@
-"""A mel with its axes, the panel of most pictures."""
+"""Mels with their axes, alone or in a grid."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import librosa
 import numpy as np
 from matplotlib.axes import Axes
+
+from espnet_prodiff.fileio.figures import new_figure, save_figure
 
 TICKS_HZ = (200, 500, 1000, 2000, 4000, 8000)
 
@@ -15,13 +18,8 @@ TICKS_HZ = (200, 500, 1000, 2000, 4000, 8000)
 class MelAxes:
     """Scales from frames and bins of a mel to seconds, hertz and decibels.
 
-    Attributes:
-        fs: Sampling rate in Hz.
-        hop_length: Samples per frame.
-        n_mels: Number of bins.
-        fmin: Lowest frequency in Hz.
-        fmax: Highest frequency in Hz.
-        decibels: Factor from the log-mel to dB.
+    ``fs``, ``fmin`` and ``fmax`` are in Hz, ``hop_length`` in samples; ``decibels`` is
+    the factor from the log-mel to dB.
     """
 
     fs: int
@@ -52,9 +50,8 @@ class MelAxes:
 
     def ticks(self) -> tuple[list[float], list[str]]:
         """Return positions in bins and labels in kHz of round frequencies."""
-        centres = librosa.mel_frequencies(
-            self.n_mels + 2, fmin=self.fmin, fmax=self.fmax
-        )[1:-1]
+        edges = librosa.mel_frequencies(self.n_mels + 2, fmin=self.fmin, fmax=self.fmax)
+        centres = edges[1:-1]
         shown = [f for f in TICKS_HZ if centres[0] <= f <= centres[-1]]
         positions = np.interp(shown, centres, np.arange(self.n_mels))
         return positions.tolist(), [f"{f / 1000:g}" for f in shown]
@@ -64,33 +61,62 @@ def plot_mel(
     axes: Axes,
     mel: np.ndarray,
     scale: MelAxes,
-    limits: tuple[float, float] | None = None,
+    limits: tuple[float | None, float | None] = (None, None),
     title: str = "",
 ) -> Any:
-    """Plot a mel (T, n_mels) with frequency on the left, time below left unlabelled.
-
-    Returns:
-        The image, for a colour bar.
-    """
-    low, high = limits or (None, None)
+    """Plot a mel (T, n_mels), time below left unlabelled; return the image."""
     image = axes.imshow(
         mel.T,
         origin="lower",
         aspect="auto",
         interpolation="nearest",
         cmap="magma",
-        vmin=low,
-        vmax=high,
+        vmin=limits[0],
+        vmax=limits[1],
         extent=(0, len(mel) * scale.seconds_per_frame, -0.5, scale.n_mels - 0.5),
     )
-    positions, labels = scale.ticks()
-    axes.set_yticks(positions, labels)
+    axes.set_yticks(*scale.ticks())
     axes.set_ylabel("kHz")
     axes.set_title(title, loc="left", fontsize="medium")
     return image
 
 
-def shared_limits(mels: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Return colour limits for several mels: the 1st percentile to the maximum."""
-    values = np.concatenate([mel.ravel() for mel in mels])
-    return float(np.percentile(values, 1)), float(values.max())
+def plot_grid(
+    rows: Sequence[Sequence[tuple[str, np.ndarray]]],
+    scale: MelAxes,
+    size: tuple[float, float],
+    title: str,
+    path: str | Path,
+    limits: tuple[float, float] | None = None,
+    **colour_bar: Any,
+) -> Path:
+    """Plot rows of (title, mel (T, n_mels)) with common axes and colours.
+
+    Args:
+        rows: As many mels in each.
+        scale: Their axes.
+        size: Of the picture, in inches.
+        title: Title of the picture.
+        path: Where to save the PNG.
+        limits: Lowest and highest value; default: the 1st percentile to the maximum.
+        **colour_bar: Options of the colour bar.
+    """
+    mels = [mel for row in rows for _, mel in row]
+    if limits is None:
+        values = np.concatenate([mel.ravel() for mel in mels])
+        limits = (float(np.percentile(values, 1)), float(values.max()))
+    figure = new_figure(*size)
+    shared = {"sharex": True, "sharey": True, "squeeze": False}
+    grid = figure.subplots(len(rows), len(rows[0]), **shared)
+    pictures = [picture for row in rows for picture in row]
+    for axes, (name, mel) in zip(grid.flat, pictures, strict=True):
+        image = plot_mel(axes, mel, scale, limits, name)
+        axes.set_xlim(0, max(map(len, mels)) * scale.seconds_per_frame)
+    for axes in grid[:, 1:].flat:
+        axes.set_ylabel("")
+    for axes in grid[-1]:
+        axes.set_xlabel("seconds")
+    options = {"label": "dB", "pad": 0.01, **colour_bar}
+    figure.colorbar(image, ax=grid.ravel().tolist(), **options)
+    figure.suptitle(title, fontsize="medium", wrap=True)
+    return save_figure(figure, path)

@@ -1,68 +1,67 @@
-"""Plots of mels: systems below each other, seeds beside, tokens over their frames."""
+"""Plots of mels: systems, seeds, steps of a sampling run, tokens over their frames.
+
+Each takes the axes of its mels, the title of the picture and where to save the PNG.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from espnet_prodiff.errors import UserError
-from espnet_prodiff.evaluation.plots.mel_axes import MelAxes, plot_mel, shared_limits
+from espnet_prodiff.evaluation.plots.mel_axes import MelAxes, plot_grid, plot_mel
 from espnet_prodiff.fileio.figures import new_figure, save_figure
+
+MAX_STEPS = 8
 
 
 def plot_mels(
     mels: Mapping[str, np.ndarray], scale: MelAxes, title: str, path: str | Path
 ) -> Path:
-    """Plot an utterance as several systems speak it, one time axis for all.
-
-    Args:
-        mels: Log-mel (T, n_mels) by system; lengths may differ.
-        scale: Its axes.
-        title: Title of the picture, e.g. the sentence.
-        path: Where to save the PNG.
-    """
-    loud = {name: mel * scale.decibels for name, mel in mels.items()}
-    limits = shared_limits(list(loud.values()))
-    seconds = max(len(mel) for mel in mels.values()) * scale.seconds_per_frame
-    figure = new_figure(max(8.0, min(18.0, 3 * seconds)), 0.7 + 1.9 * len(mels))
-    rows = figure.subplots(len(mels), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, (name, mel) in zip(rows, loud.items(), strict=True):
-        image = plot_mel(axes, mel, scale, limits, name)
-        axes.set_xlim(0, seconds)
-    rows[-1].set_xlabel("seconds")
-    figure.colorbar(image, ax=list(rows), label="dB", aspect=40, pad=0.01)
-    figure.suptitle(title, fontsize="medium", wrap=True)
-    return save_figure(figure, path)
+    """Plot an utterance's log-mel (T, n_mels) by system; lengths may differ."""
+    rows = [[(name, mel * scale.decibels)] for name, mel in mels.items()]
+    seconds = max(map(len, mels.values())) * scale.seconds_per_frame
+    size = max(8.0, min(18.0, 3 * seconds)), 0.7 + 1.9 * len(mels)
+    return plot_grid(rows, scale, size, title, path, aspect=40)
 
 
 def plot_seeds(
     mels: Mapping[str, np.ndarray], scale: MelAxes, title: str, path: str | Path
 ) -> Path:
-    """Plot one utterance from several seeds, a row for each system.
+    """Plot a row of log-mels (num_seeds, T, n_mels) of one utterance by system."""
+    rows = [
+        [(f"{name}, seed {n}", mel * scale.decibels) for n, mel in enumerate(samples)]
+        for name, samples in mels.items()
+    ]
+    size = 1.0 + 3.4 * len(rows[0]), 0.7 + 1.9 * len(rows)
+    return plot_grid(rows, scale, size, title, path)
+
+
+def plot_denoising(
+    steps: Sequence[dict[str, Any]], scale: MelAxes, title: str, path: str | Path
+) -> Path:
+    """Plot noisy and predicted mel at every step of a sampling run.
 
     Args:
-        mels: Log-mels (num_seeds, T, n_mels) by system, all of one length.
-        scale: Their axes.
+        steps: Arguments of the sampler's callback, with ``t``, ``s``, and ``x_t`` and
+            ``x_0`` (1, n_mels, T); beyond 8 steps, 8 evenly spaced ones are shown.
+        scale: Axes of the mel.
         title: Title of the picture.
         path: Where to save the PNG.
     """
-    loud = {name: samples * scale.decibels for name, samples in mels.items()}
-    limits = shared_limits([mel for samples in loud.values() for mel in samples])
-    num_seeds = len(next(iter(mels.values())))
-    figure = new_figure(1.0 + 3.4 * num_seeds, 0.7 + 1.9 * len(mels))
-    grid = figure.subplots(
-        len(mels), num_seeds, sharex=True, sharey=True, squeeze=False
-    )
-    for row, (name, samples) in zip(grid, loud.items(), strict=True):
-        for seed, (axes, mel) in enumerate(zip(row, samples, strict=True)):
-            image = plot_mel(axes, mel, scale, limits, f"{name}, seed {seed}")
-            if seed:
-                axes.set_ylabel("")
-    for axes in grid[-1]:
-        axes.set_xlabel("seconds")
-    figure.colorbar(image, ax=grid.ravel().tolist(), label="dB", pad=0.01)
-    figure.suptitle(title, fontsize="medium", wrap=True)
-    return save_figure(figure, path)
+    if len(steps) > MAX_STEPS:
+        shown = set(np.linspace(0, len(steps) - 1, MAX_STEPS).round().astype(int))
+        steps = [steps[i] for i in sorted(shown)]
+    rows: tuple[list, list] = [], []
+    for step in steps:
+        t, s = float(step["t"]), float(step["s"])
+        names = f"noisy, t = {t:g}", f"predicted clean, {t:g} → {s:g}"
+        for row, name, key in zip(rows, names, ("x_t", "x_0"), strict=True):
+            row.append((name, step[key][0].float().cpu().numpy().T))
+    size = 1.0 + max(3.4 * len(steps), 6.0), 5.0
+    label = "normalised log-mel"
+    return plot_grid(rows, scale, size, title, path, (-3.0, 3.0), label=label)
 
 
 def plot_alignment(
@@ -92,17 +91,14 @@ def plot_alignment(
     axes = figure.subplots()
     plot_mel(axes, mel * scale.decibels, scale)
     ends = np.cumsum(durations) * scale.seconds_per_frame
-    starts = np.concatenate([[0.0], ends[:-1]])
     top = scale.n_mels - 0.5
-    spoken = [
-        (token, start, end)
-        for token, start, end in zip(tokens, starts, ends, strict=True)
-        if end > start  # tokens without frames have no place
-    ]
-    for number, (token, start, end) in enumerate(spoken):
-        axes.axvline(end, color="white", linewidth=0.7, alpha=0.8)
-        height = top + (0.02 + 0.055 * (number % 3)) * scale.n_mels
-        axes.text((start + end) / 2, height, token, ha="center", fontsize="small")
+    start, number = 0.0, 0
+    for token, end in zip(tokens, ends, strict=True):
+        if end > start:  # tokens without frames have no place
+            axes.axvline(end, color="white", linewidth=0.7, alpha=0.8)
+            height = top + (0.02 + 0.055 * (number % 3)) * scale.n_mels
+            axes.text((start + end) / 2, height, token, ha="center", fontsize="small")
+            start, number = end, number + 1
     axes.set_ylim(-0.5, top)
     axes.set_xlabel("seconds")
     figure.suptitle(title, fontsize="medium", wrap=True)

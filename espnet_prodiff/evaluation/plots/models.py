@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,154 +12,122 @@ import torch
 from espnet_prodiff.evaluation.evaluation_set import EvaluationSet
 from espnet_prodiff.evaluation.mel_inputs import MelInputs
 from espnet_prodiff.evaluation.mel_model import MelModel
-from espnet_prodiff.evaluation.plots.denoising import plot_denoising
 from espnet_prodiff.evaluation.plots.mel_axes import MelAxes
-from espnet_prodiff.evaluation.plots.mels import plot_alignment, plot_mels, plot_seeds
+from espnet_prodiff.evaluation.plots.mels import (
+    plot_alignment,
+    plot_denoising,
+    plot_mels,
+    plot_seeds,
+)
 from espnet_prodiff.fileio.audio import write_audio
 
 
-def plot_model_mels(
-    models: Sequence[MelModel],
-    utterances: Sequence[MelInputs],
-    data: EvaluationSet,
-    variance: str,
-    seed: int,
-    images: Path,
-) -> list[Path]:
-    """Plot each utterance's recording and every model's mel below each other.
+@dataclass(frozen=True)
+class ModelPlots:
+    """Pictures of models, all with the same features; each method returns its files.
 
-    Args:
-        models: All with the same features.
-        utterances: A picture for each.
-        data: Their texts.
+    Attributes:
+        models: The first one's features scale the mels.
+        utterances: The first is that of the seeds and of the steps.
+        data: Their texts, and the sampling rate.
         variance: "predicted" or "true" pitch and energy.
-        seed: Seed of the noise.
-        images: Directory of the pictures ``mel_<utterance>.png``.
+        output_dir: Gets ``images`` and ``audio``.
     """
-    scale = MelAxes.of_feats_extract(models[0].model.feats_extract)
-    files = []
-    for inputs in utterances:
-        recorded = models[0].denormalise(models[0].recorded_mel(inputs))
-        mels = {"recording": recorded.cpu().numpy()}
-        for model in models:
-            sample = model.sample_mels(inputs, [seed], variance)[0]
-            mel = model.denormalise(inputs.speech.new_tensor(sample))
-            mels[model.name] = mel.cpu().numpy()
-        title = f"{inputs.utt}: {data.texts[inputs.utt]}"
-        path = images / f"mel_{inputs.utt}.png"
-        files.append(plot_mels(mels, scale, title, path))
-    return files
 
+    models: Sequence[MelModel]
+    utterances: Sequence[MelInputs]
+    data: EvaluationSet
+    variance: str
+    output_dir: Path
 
-def plot_model_seeds(
-    models: Sequence[MelModel],
-    inputs: MelInputs,
-    data: EvaluationSet,
-    variance: str,
-    seeds: Sequence[int],
-    vocoder: Callable[[torch.Tensor], torch.Tensor] | None,
-    output_dir: Path,
-) -> list[Path]:
-    """Plot one utterance from several seeds, the same for every model, and its audio.
+    def plot_mels(self) -> list[Path]:
+        """Plot each recording and every model's mel in ``mel_<utterance>.png``."""
+        files = []
+        for inputs in self.utterances:
+            mels = {"recording": self._recorded(inputs)}
+            for model in self.models:
+                sample = model.sample_mels(inputs, [0], self.variance)[0]
+                mel = model.denormalise(inputs.speech.new_tensor(sample))
+                mels[model.name] = mel.cpu().numpy()
+            files.append(plot_mels(mels, self._scale, *self._names("mel", inputs)))
+        return files
 
-    Args:
-        models: All with the same features.
-        inputs: The utterance.
-        data: Its text, and the sampling rate.
-        variance: "predicted" or "true" pitch and energy.
-        seeds: Seeds of the noise.
-        vocoder: From log-mels (T, n_mels) to a waveform (T_wav,); without it only
-            waveform models have audio.
-        output_dir: Gets ``images/seeds_<utterance>.png`` and
-            ``audio/<utterance>/<model>_seed<n>.wav``.
-    """
-    scale = MelAxes.of_feats_extract(models[0].model.feats_extract)
-    mels: dict[str, np.ndarray] = {}
-    audio = []
-    for model in models:
-        outputs = model.outputs(inputs, list(seeds), variance)
-        logmels = [model.denormalise(out["feat_gen"]) for out in outputs]
-        mels[model.name] = torch.stack(logmels).cpu().numpy()
-        name = re.sub(r"\W+", "_", model.name)
-        for seed, out, logmel in zip(seeds, outputs, logmels, strict=True):
-            wav = out.get("wav")
-            if wav is None and vocoder is not None:
-                wav = vocoder(logmel)
-            if wav is not None:
-                wav = wav.float().cpu().numpy()
-                path = output_dir / "audio" / inputs.utt / f"{name}_seed{seed}.wav"
-                write_audio(path, wav, data.fs)
-                audio.append(path)
-    title = f"{inputs.utt}: {data.texts[inputs.utt]}"
-    path = output_dir / "images" / f"seeds_{inputs.utt}.png"
-    return [plot_seeds(mels, scale, title, path), *audio]
+    def plot_seeds(
+        self,
+        seeds: Sequence[int],
+        vocoder: Callable[[torch.Tensor], torch.Tensor] | None,
+    ) -> list[Path]:
+        """Plot the first utterance from several seeds, and write its audio.
 
+        Args:
+            seeds: Seeds of the noise, the same for every model.
+            vocoder: From log-mels (T, n_mels) to a waveform (T_wav,); without it only
+                waveform models have audio.
 
-def plot_alignments(
-    model: MelModel,
-    utterances: Sequence[MelInputs],
-    data: EvaluationSet,
-    token_list: Sequence[str],
-    images: Path,
-) -> list[Path]:
-    """Plot the reference durations over the recordings' mels.
+        Returns:
+            ``seeds_<utterance>.png`` and ``audio/<utterance>/<model>_seed<n>.wav``.
+        """
+        inputs = self.utterances[0]
+        mels: dict[str, np.ndarray] = {}
+        audio = []
+        for model in self.models:
+            outputs = model.outputs(inputs, list(seeds), self.variance)
+            logmels = [model.denormalise(out["feat_gen"]) for out in outputs]
+            mels[model.name] = torch.stack(logmels).cpu().numpy()
+            name = re.sub(r"\W+", "_", model.name)
+            for seed, out, logmel in zip(seeds, outputs, logmels, strict=True):
+                wav = out.get("wav")
+                if wav is None and vocoder is not None:
+                    wav = vocoder(logmel)
+                if wav is not None:
+                    folder = self.output_dir / "audio" / inputs.utt
+                    audio.append(folder / f"{name}_seed{seed}.wav")
+                    write_audio(audio[-1], wav.float().cpu().numpy(), self.data.fs)
+        return [plot_seeds(mels, self._scale, *self._names("seeds", inputs)), *audio]
 
-    Args:
-        model: Its features.
-        utterances: A picture for each.
-        data: Their texts.
-        token_list: Tokens by their ids.
-        images: Directory of the pictures ``alignment_<utterance>.png``.
-    """
-    scale = MelAxes.of_feats_extract(model.model.feats_extract)
-    labels = {"<space>": "␣", "<unk>": "?"}
-    files = []
-    for inputs in utterances:
-        mel = model.denormalise(model.recorded_mel(inputs)).cpu().numpy()
-        tokens = [token_list[i] for i in inputs.text.tolist()]
-        tokens = [*(labels.get(token, token) for token in tokens), "eos"]
-        title = f"{inputs.utt}: {data.texts[inputs.utt]}"
-        path = images / f"alignment_{inputs.utt}.png"
-        frames = inputs.durations.numpy()
-        files.append(plot_alignment(mel, frames, tokens, scale, title, path))
-    return files
+    def plot_alignments(self, token_list: Sequence[str]) -> list[Path]:
+        """Plot the reference durations in ``alignment_<utterance>.png``."""
+        labels = {"<space>": "␣", "<unk>": "?"}
+        files = []
+        for inputs in self.utterances:
+            tokens = [token_list[i] for i in inputs.text.tolist()]
+            tokens = [*(labels.get(token, token) for token in tokens), "eos"]
+            mel, frames = self._recorded(inputs), inputs.durations.numpy()
+            names = self._names("alignment", inputs)
+            files.append(plot_alignment(mel, frames, tokens, self._scale, *names))
+        return files
 
+    def plot_sampling(self) -> list[Path]:
+        """Plot the steps of our models in ``denoising_<number>_<utterance>.png``."""
+        inputs = self.utterances[0]
+        files = []
+        for number, model in enumerate(self.models, 1):
+            if not model.shares_noise:
+                continue
+            steps: list[dict[str, Any]] = []
+            model.sample_mels(inputs, [0], callback=steps.append)
+            if model.makes_waves:
+                steps = [_as_mels(model, step) for step in steps]
+            title, path = self._names(f"denoising_{number}", inputs)
+            title = f"{model.name}, {title}"
+            files.append(plot_denoising(steps, self._scale, title, path))
+        return files
 
-def plot_sampling(
-    models: Sequence[MelModel],
-    inputs: MelInputs,
-    data: EvaluationSet,
-    seed: int,
-    images: Path,
-) -> list[Path]:
-    """Plot every sampling step of each diffusion model of ours for one utterance.
+    @property
+    def _scale(self) -> MelAxes:
+        return MelAxes.of_feats_extract(self.models[0].model.feats_extract)
 
-    Args:
-        models: Others than ours are left out.
-        inputs: The utterance.
-        data: Its text.
-        seed: Seed of the noise.
-        images: Directory of the pictures ``denoising_<number>_<utterance>.png``.
-    """
-    files = []
-    for number, model in enumerate(models, 1):
-        if not model.shares_noise:
-            continue
-        steps: list[dict[str, Any]] = []
-        model.sample_mels(inputs, [seed], callback=steps.append)
-        if model.makes_waves:
-            steps = [_as_mels(model, step) for step in steps]
-        scale = MelAxes.of_feats_extract(model.model.feats_extract)
-        title = f"{model.name}, {inputs.utt}: {data.texts[inputs.utt]}"
-        path = images / f"denoising_{number}_{inputs.utt}.png"
-        files.append(plot_denoising(steps, scale, title, path))
-    return files
+    def _recorded(self, inputs: MelInputs) -> np.ndarray:
+        model = self.models[0]
+        return model.denormalise(model.recorded_mel(inputs)).cpu().numpy()
+
+    def _names(self, kind: str, inputs: MelInputs) -> tuple[str, Path]:
+        """Title and file of a picture."""
+        path = self.output_dir / "images" / f"{kind}_{inputs.utt}.png"
+        return f"{inputs.utt}: {self.data.texts[inputs.utt]}", path
 
 
 def _as_mels(model: MelModel, step: dict[str, Any]) -> dict[str, Any]:
     """A sampling step of a waveform model, its waves (1, 1, T_wav) as mels."""
-    mels = {}
-    for name in ("x_t", "x_0"):
-        wav = step[name][0, 0] / model.tts.wave_scale
-        mels[name] = model.mel_of(wav).T[None]
-    return {**step, **mels}
+    waves = {name: step[name][0, 0] / model.tts.wave_scale for name in ("x_t", "x_0")}
+    return step | {name: model.mel_of(wav).T[None] for name, wav in waves.items()}

@@ -34,25 +34,22 @@ def plot_steps(
         path: Where to save the PNG.
     """
     metrics = [m for m in METRICS if any(m.key in rows[n] for n in num_steps)]
-    series: dict[str, list[str]] = {}
-    for name in num_steps:
-        series.setdefault(series_of(name), []).append(name)
+    all_series = list(dict.fromkeys(map(series_of, num_steps)))
     figure = new_figure(3.6 * len(metrics), 3.8)
     panels = figure.subplots(1, len(metrics), squeeze=False)[0]
     first = next(iter(num_steps))
     for axes, metric in zip(panels, metrics, strict=True):
-        for label, names in series.items():
-            points = sorted(
-                (num_steps[n], rows[n][metric.key])
-                for n in names
-                if metric.key in rows[n]
-            )
-            x = [steps for steps, _ in points]
-            y = [figure.mean * metric.scale for _, figure in points]
-            axes.plot(x, y, "o-", label=label)
-        if metric.key in rows[first]:
-            level = rows[first][metric.key].mean * metric.scale
-            axes.axhline(level, color="0.6", linewidth=0.8, linestyle="--")
+        level = {
+            name: rows[name][metric.key].mean * metric.scale
+            for name in sorted(num_steps, key=num_steps.get)
+            if metric.key in rows[name]
+        }
+        for series in all_series:
+            names = [name for name in level if series_of(name) == series]
+            x, y = [num_steps[n] for n in names], [level[n] for n in names]
+            axes.plot(x, y, "o-", label=series)
+        if first in level:
+            axes.axhline(level[first], color="0.6", linewidth=0.8, linestyle="--")
         axes.set_xscale("log", base=2)
         ticks = sorted(set(num_steps.values()))
         axes.set_xticks(ticks, [str(n) for n in ticks])

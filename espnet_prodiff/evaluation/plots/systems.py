@@ -25,13 +25,8 @@ def plot_decoded_mels(
 ) -> list[Path]:
     """Plot each utterance's recording and every system's mel below each other.
 
-    Args:
-        systems: Without ``denorm/feats.scp``, as of waveform models, a mel is that of
-            the wave.
-        feats_extract: ESPnet's ``LogMelFbank``.
-        data: The recordings and texts.
-        utts: A picture for each.
-        images: Directory of the pictures ``decoded_<utterance>.png``.
+    The pictures are ``decoded_<utterance>.png`` in ``images``, ``feats_extract`` is
+    ESPnet's ``LogMelFbank``; without ``denorm/feats.scp`` a mel is that of the wave.
 
     Raises:
         DataError: The features of an utterance are missing.
@@ -40,7 +35,7 @@ def plot_decoded_mels(
     tables = {}
     for system in systems:
         file = system.directory / "denorm" / "feats.scp"
-        tables[system.name] = read_table(file) if file.is_file() else None
+        tables[system] = read_table(file) if file.is_file() else None
 
     def mel_of(path: Path) -> np.ndarray:
         wav = torch.from_numpy(read_audio(path, utt, data.fs)).float()
@@ -49,17 +44,16 @@ def plot_decoded_mels(
     files = []
     for utt in utts:
         mels = {"recording": mel_of(data.recordings[utt])}
-        for system in systems:
-            table = tables[system.name]
+        for system, table in tables.items():
             if table is None:
                 mels[system.name] = mel_of(system.wav(utt))
-                continue
-            if utt not in table or not Path(table[utt]).is_file():
+            elif utt in table and Path(table[utt]).is_file():
+                mels[system.name] = np.load(table[utt])
+            else:
                 raise DataError(
                     f"System {system.name!r}: no features of utterance {utt} in "
                     f"{system.directory}/denorm/feats.scp: decode it (stage 8)."
                 )
-            mels[system.name] = np.load(table[utt])
         title = f"{utt}: {data.texts[utt]}"
         files.append(plot_mels(mels, scale, title, images / f"decoded_{utt}.png"))
     return files
