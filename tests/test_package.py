@@ -74,6 +74,11 @@ def test_no_circle_inside_a_room():
         assert module not in below(module), f"{module} imports itself by a detour"
 
 
+def test_files_can_be_read_in_one_sitting():
+    for path in PACKAGE.glob("**/*.py"):
+        assert len(path.read_text().splitlines()) <= 300, path
+
+
 def test_core_and_networks_know_torch_alone():
     allowed = {"torch", "espnet_prodiff", *sys.stdlib_module_names}
     networks = PACKAGE.glob("*/network.py")
