@@ -96,6 +96,7 @@ def main(cmd: Sequence[str] | None = None) -> None:
     keep_freed_memory()
     with one_message("tts_inference"):
         failures = _decode(args)
+    print(f"wrote {args.output_dir}", file=sys.stderr)
     if failures:
         for failure in failures:
             print(failure, file=sys.stderr)

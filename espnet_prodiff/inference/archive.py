@@ -112,7 +112,8 @@ def check_archive(path: str | Path) -> None:
     path = Path(path)
     if not path.name.lower().endswith(SUFFIXES):
         raise ArchiveError(
-            f"packed model {path} is of no known kind: expected {', '.join(SUFFIXES)}"
+            f"packed model {path} is of no known kind: expected {', '.join(SUFFIXES)} "
+            f"(weights, *.pth, are loaded by Text2Speech(model_file={str(path)!r}))"
         )
     with _opened(path) as archive:
         members = _members(archive)

@@ -95,6 +95,8 @@ def _prepare(
 ) -> dict[str, torch.Tensor]:
     """Turn an utterance into checked tensors of the model's type on its device."""
     item = {key: value for key, value in item.items() if value is not None}
+    if "text" not in item:
+        raise InputError("text is None, expected a string or token ids (T_text,)")
     if isinstance(item["text"], str):
         item["text"] = text_to_ids(item["text"])
     weight = next(model.parameters())

@@ -11,6 +11,7 @@ from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_prodiff.errors import ConfigError
 from espnet_prodiff.fileio.yaml_files import read_yaml, write_yaml
+from espnet_prodiff.inference.archive import SUFFIXES, fetch_model
 from espnet_prodiff.training.task import DiffusionTTSTask
 
 STATISTICS = ("normalize_conf", "pitch_normalize_conf", "energy_normalize_conf")
@@ -24,11 +25,12 @@ def load_acoustic_model(
     Args:
         train_config: The config.yaml of its training; by default the one beside
             ``model_file``.
-        model_file: Its weights.
+        model_file: Its weights, or a model packed by stage 10, which brings its config.
         device: Where it will run, in evaluation mode.
 
     Raises:
         FileNotFoundError: A file does not exist.
+        ArchiveError: The packed model is damaged, hostile or no TTS model.
         ConfigError: The config is no training config.
         CheckpointError: The weights are damaged, hold code or do not fit.
     """
@@ -38,6 +40,9 @@ def load_acoustic_model(
         raise FileNotFoundError(
             f"model file {model_file} does not exist: train it first (stage 7)"
         )
+    if str(model_file).lower().endswith(SUFFIXES):
+        files = fetch_model(str(model_file))
+        train_config, model_file = files["train_config"], files["model_file"]
     config = Path(train_config or Path(model_file).parent / "config.yaml")
     options = read_yaml(config, "training config")
     required = ("tts", "tts_conf", "token_list", "feats_extract", "normalize")

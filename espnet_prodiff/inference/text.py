@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import numpy as np
 from espnet2.train.preprocessor import CommonPreprocessor
@@ -10,6 +11,8 @@ from espnet2.train.preprocessor import CommonPreprocessor
 from espnet_prodiff.errors import TextError, check_choice
 
 UNKNOWN_SYMBOLS = ("error", "skip")
+LINE_BREAKS = re.compile(r"\s*[\n\r\t\f\v\x85\u2028\u2029]\s*")
+SHOWN = 80  # characters of a text in a message
 
 
 class TextToIds:
@@ -45,6 +48,8 @@ class TextToIds:
                 "this model was trained on token ids (use_preprocessor: false): pass "
                 "ids, not a string"
             )
+        if LINE_BREAKS.search(text):
+            text = LINE_BREAKS.sub(" ", text).strip()
         if not text.strip():
             raise TextError("the text is empty: expected something to say")
         cleaned = self.preprocess.text_cleaner(text)
@@ -61,8 +66,13 @@ class TextToIds:
             logging.warning("%s; left out", message)
             tokens = [token for token in tokens if token in table]
         if not tokens:
-            raise TextError(f"nothing to say is left of the text {text!r}")
+            raise TextError(f"nothing to say is left of the text {shortened(text)}")
         return np.array([table[token] for token in tokens], dtype=np.int64)
+
+
+def shortened(text: str) -> str:
+    """Quote the beginning of a text for a message."""
+    return repr(text if len(text) <= SHOWN else text[: SHOWN - 3] + "...")
 
 
 def _name_unknown(text: str, tokens: list[str], unknown: list[tuple[int, str]]) -> str:
@@ -76,4 +86,4 @@ def _name_unknown(text: str, tokens: list[str], unknown: list[tuple[int, str]]) 
             place += f", in {around!r}"
         names.append(f"{token!r} ({place})")
     more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
-    return f"unknown symbols in the text {text!r}: {', '.join(names)}{more}"
+    return f"unknown symbols in the text {shortened(text)}: {', '.join(names)}{more}"

@@ -74,7 +74,7 @@ class Text2Speech(ESPnetText2Speech):
 
         Args:
             train_config: config.yaml; by default the one beside ``model_file``.
-            model_file: Weights of the acoustic model.
+            model_file: Weights of the acoustic model, or a model packed by stage 10.
             threshold: Of Tacotron 2 and Transformer, as the next two.
             minlenratio: Least output length per token.
             maxlenratio: Largest output length per token.
@@ -165,10 +165,10 @@ class Text2Speech(ESPnetText2Speech):
             sids: Speaker id.
             lids: Language id.
             decode_conf: Options of this call, as ``options``.
-            **options: ``num_steps``, ``eta``, ``solver``, ``temperature``, ``alpha``,
-                ``seed``, ``vocoder_num_steps``, ``vocoder_schedule`` and what else the
-                model's ``inference`` takes. With a seed the result is the same alone
-                and in any batch.
+            **options: ``num_steps``, ``eta``, ``solver``, ``temperature``, ``alpha``
+                (alias ``speed_control_alpha``), ``seed``, ``vocoder_num_steps``,
+                ``vocoder_schedule`` and what else the model's ``inference`` takes. With
+                a seed the result is the same alone and in any batch.
 
         Returns:
             ``wav (T_wav,)``, ``feat_gen`` and ``feat_gen_denorm (T_feats, n_mels)``,
@@ -239,7 +239,11 @@ class Text2Speech(ESPnetText2Speech):
         Raises:
             InputError: An option is unknown or out of range.
         """
-        changes = {k: v for k, v in options.items() if v is not None}
+        changes = {
+            "alpha" if k == "speed_control_alpha" else k: v
+            for k, v in options.items()
+            if v is not None
+        }
         conf = {**self.decode_conf, **(decode_conf or {}), **changes}
         if conf.get("seed") is None:
             conf.pop("seed", None)

@@ -12,7 +12,6 @@ from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.diffwave.diffwave import DiffWave
 from espnet_prodiff.diffwave.inference import denoise, interpolate, label_cond
 from espnet_prodiff.errors import InputError, VocoderError
-from espnet_prodiff.inference.archive import SUFFIXES, fetch_model
 from espnet_prodiff.inference.inputs import as_input_errors
 from espnet_prodiff.inference.loading import load_acoustic_model
 from espnet_prodiff.inference.mel_contract import MelContract
@@ -58,9 +57,6 @@ class WaveGenerator:
             VocoderError: The model is no DiffWave.
         """
         self.name = str(model_file)
-        if self.name.lower().endswith(SUFFIXES):
-            files = fetch_model(self.name)
-            model_file, train_config = files["model_file"], files["train_config"]
         self.model, args = load_acoustic_model(train_config, model_file, device)
         if not isinstance(self.model.tts, DiffWave):
             raise VocoderError(

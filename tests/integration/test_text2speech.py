@@ -225,6 +225,30 @@ def test_empty_text(text2speech, text):
         text2speech.batch(["hi", text])
 
 
+def test_a_line_break_is_a_space(text2speech):
+    expected = text2speech("one. two.", seed=0)["feat_gen"]
+    for text in ("one.\ntwo.", " one.\r\n\ttwo.\n"):
+        torch.testing.assert_close(text2speech(text, seed=0)["feat_gen"], expected)
+    with pytest.raises(TextError, match="empty"):
+        text2speech("\n \n")
+
+
+def test_a_long_text_is_not_repeated_in_an_error(text2speech):
+    with pytest.raises(TextError) as error:
+        text2speech("hello there " * 500 + "#")
+    assert "'#' (token" in str(error.value) and len(str(error.value)) < 500
+
+
+def test_no_text_is_refused(text2speech):
+    with pytest.raises(InputError, match="text is None"):
+        text2speech(None)
+
+
+def test_speed_control_alpha_is_alpha(text2speech):
+    slow = text2speech("hello", speed_control_alpha=1.5, seed=0)
+    torch.testing.assert_close(slow, text2speech("hello", alpha=1.5, seed=0))
+
+
 def test_unknown_symbols_are_named_with_their_place(text2speech, files):
     with pytest.raises(TextError) as error:
         text2speech("caf\u00e9 at 7.")

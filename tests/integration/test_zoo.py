@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from espnet2.bin import pack
 
+from espnet_prodiff.errors import ArchiveError
 from espnet_prodiff.inference.text2speech import Text2Speech
 from tests.integration.tiny_models import write_model
 
@@ -169,6 +171,17 @@ def test_a_zip_a_url_and_a_hub_id_speak(packed, servers, tmp_path):
         ("exp/gone.zip", "packed model exp/gone.zip does not exist"),
     ],
 )
+def test_a_packed_model_is_a_model_file(packed, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root, expected = packed
+    text2speech = Text2Speech(model_file=root / "model.zip")
+    wav = text2speech("hello there.", num_steps=2, seed=1)["wav"]
+    assert torch.equal(wav, torch.from_numpy(expected))
+    weights = write_model(tmp_path / "m")[1]
+    with pytest.raises(ArchiveError, match=r"Text2Speech\(model_file="):
+        Text2Speech.from_pretrained(str(weights))
+
+
 def test_failed_downloads_are_named(tag, message, servers, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", servers[1])
     with pytest.raises((ValueError, FileNotFoundError)) as error:
