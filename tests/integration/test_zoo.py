@@ -162,15 +162,6 @@ def test_a_zip_a_url_and_a_hub_id_speak(packed, servers, tmp_path):
     assert config == original, "the hub's own cache was rewritten"
 
 
-@pytest.mark.parametrize(
-    ("tag", "message"),
-    [
-        ("{files}/nothing.zip", "nothing.zip cannot be fetched: HTTPError"),
-        ("http://127.0.0.1:9/model.zip", "cannot be fetched: ConnectionError"),
-        ("ann/nobody", "ann/nobody cannot be fetched: "),
-        ("exp/gone.zip", "packed model exp/gone.zip does not exist"),
-    ],
-)
 def test_a_packed_model_is_a_model_file(packed, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     root, expected = packed
@@ -182,6 +173,15 @@ def test_a_packed_model_is_a_model_file(packed, tmp_path, monkeypatch):
         Text2Speech.from_pretrained(str(weights))
 
 
+@pytest.mark.parametrize(
+    ("tag", "message"),
+    [
+        ("{files}/nothing.zip", "nothing.zip cannot be fetched: HTTPError"),
+        ("http://127.0.0.1:9/model.zip", "cannot be fetched: ConnectionError"),
+        ("ann/nobody", "ann/nobody cannot be fetched: "),
+        ("exp/gone.zip", "packed model exp/gone.zip does not exist"),
+    ],
+)
 def test_failed_downloads_are_named(tag, message, servers, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", servers[1])
     with pytest.raises((ValueError, FileNotFoundError)) as error:
