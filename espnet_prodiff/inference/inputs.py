@@ -87,6 +87,12 @@ def check_inputs(
             "durations are missing: use_teacher_forcing takes pitch and energy of each "
             "token, pass durations (frames of each token)"
         )
+    takes_durations = isinstance(tts, DiffusionTTS) and tts.needs_durations
+    if forced and takes_durations and len(item.get("durations", [])) != len(text) + 1:
+        raise InputError(
+            f"{len(item.get('durations', []))} durations were given, expected "
+            f"{len(text) + 1}: one for each of the {len(text)} tokens and one for eos"
+        )
     for key, count, what in (
         ("sids", tts.spks, "speaker"),
         ("lids", tts.langs, "language"),

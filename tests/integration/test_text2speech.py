@@ -176,6 +176,8 @@ def test_teacher_forcing_takes_the_durations(text2speech):
     assert_same(both[0], out)
     with pytest.raises(InputError, match="speech is missing"):
         text2speech("hi", use_teacher_forcing=True)
+    with pytest.raises(InputError, match="2 durations were given, expected 3"):
+        text2speech("hi", use_teacher_forcing=True, **inputs | {"durations": [3, 4]})
     with pytest.raises(InputError, match="durations are missing"):
         text2speech("hi", speech=speech, use_teacher_forcing=True)
 
