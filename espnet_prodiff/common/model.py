@@ -43,8 +43,8 @@ class DiffusionTTS(AbsTTS):
 
     What it gets: steps, sampling times by number, name or betas, eta, solver,
     temperature, seeds, batches, strict checkpoints, progressive and consistency
-    distillation, evaluation. Its networks's residual layers are ``layers.<i>``, where a
-    smaller student is to take over every k-th.
+    distillation, evaluation. The residual layers of its network are ``layers.<i>``,
+    where a smaller student is to take over every k-th.
 
     Attributes:
         denoiser: Network, noise schedule and prediction type.
