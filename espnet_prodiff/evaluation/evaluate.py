@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,9 @@ def evaluate(
     output_dir = Path(output_dir)
     for system in systems:
         system.require_wavs(data)
-    speak, loaded = _load(data, models, train_config, vocoder_file, vocoder_config)
+    text2speech, loaded = _load(
+        data, models, train_config, vocoder_file, vocoder_config
+    )
     durations = data.durations_file or "none"
     about = {
         "data": f"{data.directory}, {len(data)} utterances, {data.fs} Hz; "
@@ -99,20 +100,22 @@ def evaluate(
     results = Results(about | ({"command": f"`{command}`"} if command else {}))
     if models and not loaded:
         results.notes.append("the models' mels were not scored: no reference durations")
-    utterances = mel_inputs(data, speak.text_to_ids, loaded[0].tts) if loaded else []
+    utterances = (
+        mel_inputs(data, text2speech.text_to_ids, loaded[0].tts) if loaded else []
+    )
     if systems:
         scored = list(systems)
-        if speak.vocoder is not None:
+        if text2speech.vocoder is not None:
             copied = System(UPPER_BOUND, output_dir / "copy_synthesis", True)
-            copy_synthesis(data, speak.feats_extract, speak.vocoder, copied)
+            copy_synthesis(data, text2speech.feats_extract, text2speech.vocoder, copied)
             scored.insert(0, copied)
-        scores = score_systems(data, scored, speak.feats_extract, f0_range, nj)
+        scores = score_systems(data, scored, text2speech.feats_extract, f0_range, nj)
         if any(system.is_resynthesis for system in scored):
             results.notes += [
                 f"{metric.header} was not measured, as the package is missing: "
                 f"pip install espnet_prodiff[{metric.extra}]"
                 for metric in RESYNTHESIS
-                if metric.extra and find_spec(metric.extra) is None
+                if metric.is_missing
             ]
         for name, values in scores.items():
             results.add(name, values)
@@ -133,13 +136,15 @@ def evaluate(
         shown = utterances[:num_pictures]
         plots = ModelPlots(loaded, shown, data, variance, output_dir)
         files += plots.plot_mels()
-        files += plots.plot_alignments(speak.train_args.token_list)
+        files += plots.plot_alignments(text2speech.train_args.token_list)
         files += plots.plot_sampling()
         if num_seeds > 1:
-            files += plots.plot_seeds(seeds, speak.vocoder)
+            files += plots.plot_seeds(seeds, text2speech.vocoder)
     if systems:
         utts = list(data)[:num_pictures]
-        files += plot_decoded_mels(systems, speak.feats_extract, data, utts, images)
+        files += plot_decoded_mels(
+            systems, text2speech.feats_extract, data, utts, images
+        )
     exp_dirs = [model.path.parent for model in models]
     if not exp_dirs and train_config:
         exp_dirs = [Path(train_config).parent]
@@ -187,22 +192,22 @@ def _load(
         first = weights[0]
     else:
         raise DataError("Pass --train_config, or a --model.")
-    speak = Text2Speech(
+    text2speech = Text2Speech(
         None if models else train_config,
         first,
         vocoder_file=vocoder_file,
         vocoder_config=vocoder_config,
     )
-    if speak.feats_extract is None:
+    if text2speech.feats_extract is None:
         raise DataError(f"{first} has no feature extractor of its own.")
-    by_path = {first: speak.model}
+    by_path = {first: text2speech.model}
     loaded = []
     for model in models if data.durations else ():
         if model.path not in by_path:
             by_path[model.path], options = load_acoustic_model(None, model.path)
-            if options.token_list != speak.train_args.token_list:
+            if options.token_list != text2speech.train_args.token_list:
                 raise DataError(
                     f"Model {model.name!r}: its token list is not that of {first}."
                 )
         loaded.append(MelModel(by_path[model.path], model.name, model.num_steps))
-    return speak, loaded
+    return text2speech, loaded

@@ -47,7 +47,7 @@ class Results:
                 row[metric.key] = figure
                 if not metric.is_ratio:
                     values[metric.key] = dict(by_utterance)
-            elif by_utterance:
+            elif by_utterance and not metric.is_missing:
                 remark = f"{metric.key} is not defined for any utterance"
                 self.notes.append(f"{name}: {remark}")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Generic, TypeVar
 
 from espnet_prodiff.evaluation.measurement import Measurement, measure, measure_ratio
@@ -38,6 +39,11 @@ class Metric(Generic[Subject]):
     scale: float = 1.0
     is_ratio: bool = False
     extra: str | None = None
+
+    @property
+    def is_missing(self) -> bool:
+        """True without the optional package that it needs."""
+        return self.extra is not None and find_spec(self.extra) is None
 
     def summarise(self, values: Collection[Value]) -> Measurement | None:
         """Return the figure of values of ``compute``, None without a finite one."""
