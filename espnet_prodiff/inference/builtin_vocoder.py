@@ -19,7 +19,7 @@ ROUNDS = 8
 class BuiltinVocoder:
     """Magnitudes that agree with the mel, phases by fast Griffin-Lim: `MelInversion`.
 
-    The same wave for the same mels, on a CPU or a GPU, in bounded memory.
+    The same wave for the same mels, in bounded memory.
 
     Attributes:
         fs: Sampling rate in Hz.

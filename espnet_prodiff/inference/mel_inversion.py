@@ -13,7 +13,7 @@ Three ideas, one after the other:
   the first magnitudes but the mel: the magnitudes of the wave of the round before, made
   consistent with it again. They are those of a real signal, which the first are not.
 
-Long mels are inverted in tiles: a frame depends on three frames to either side in every
+Long mels are inverted in tiles: a frame depends on those that overlap it in every
 round, so a tile with that margin equals the whole.
 """
 
@@ -27,7 +27,6 @@ TILE = 1024  # frames
 MOMENTUM = 0.99
 MOST = 5.0  # an update changes a magnitude by this factor at most
 SMALLEST = 1e-8
-FREE, SILENT = 4, 4  # frames beyond the ends: whatever comes out, then nothing
 
 
 class MelInversion(nn.Module):
@@ -59,7 +58,9 @@ class MelInversion(nn.Module):
         time = torch.arange(self.n_fft) - self.n_fft / 2
         moment = (time**2 * window**2).sum() / (window**2).sum()
         self.gamma = 4 * math.pi * float(moment)
-        self.margin = parts * (rounds + 1)
+        # Frames that overlap; so many may be anything beyond the ends, and so many more
+        # are silent, that nothing beyond a tile has a say.
+        self.overlap = parts
 
     @torch.no_grad()
     def forward(self, mels: Sequence[Tensor]) -> list[Tensor]:
@@ -75,7 +76,9 @@ class MelInversion(nn.Module):
         phases: list[Tensor | None] = [None] * len(mels)
         for start in range(0, max(len(mel) for mel in mels), TILE):
             running = [i for i, mel in enumerate(mels) if start < len(mel)]
-            tiles = [_Tile(len(mels[i]), start, self.margin) for i in running]
+            tiles = [
+                _Tile(len(mels[i]), start, self.overlap, self.rounds) for i in running
+            ]
             spectra = []
             for i, tile in zip(running, tiles, strict=True):
                 spectrum, phases[i] = self._first(mels[i], tile, phases[i])
@@ -104,7 +107,7 @@ class MelInversion(nn.Module):
 
     def _first(
         self, mel: Tensor, tile: "_Tile", phase: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor | None]:
         """First spectrum of a tile, (T, bins), and the phase where the next begins.
 
         Args:
@@ -122,7 +125,8 @@ class MelInversion(nn.Module):
         for frame, (step, peak) in enumerate(zip(steps, peaks, strict=True)):
             current = torch.remainder(current[peak] + step, 2 * math.pi)
             phases[frame] = current
-        following = phases[max(tile.next_first - tile.first - 1, 0)]
+        passed = tile.next_first - tile.first
+        following = phases[passed - 1] if passed else phase
         return tile.place(torch.polar(magnitudes[inner], phases)), following
 
     def _phase_steps(self, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
@@ -200,14 +204,15 @@ class _Tile:
         next_first: ``first`` of the next tile.
     """
 
-    def __init__(self, frames: int, start: int, margin: int) -> None:
-        self.frames, self.start = frames, start
+    def __init__(self, frames: int, start: int, overlap: int, rounds: int) -> None:
+        self.frames, self.start, self.free = frames, start, overlap
+        margin = overlap * (rounds + 1)
         self.stop = min(start + TILE, frames)
         self.first = max(start - margin, 0)
         self.last = min(self.stop + margin, frames)
         self.next_first = max(self.stop - margin, 0)
-        self.before = FREE + SILENT if self.first == 0 else 0
-        self.after = FREE + SILENT if self.last == frames else 0
+        self.before = 2 * overlap if self.first == 0 else 0
+        self.after = 2 * overlap if self.last == frames else 0
 
     def place(self, frames: Tensor) -> Tensor:
         """Put nothing beyond the ends of the mel, (F, C) -> (T, C)."""
@@ -216,8 +221,8 @@ class _Tile:
     def bounds(self) -> tuple[int, int, int, int]:
         """In the tile: the free frames' begin, the mel's begin and end, theirs."""
         end = self.before + self.last - self.first
-        free = FREE if self.before else 0
-        return self.before - free, self.before, end, end + (FREE if self.after else 0)
+        before, after = (self.free if edge else 0 for edge in (self.before, self.after))
+        return self.before - before, self.before, end, end + after
 
     def cut(self, wave: Tensor, hop_length: int) -> Tensor:
         """The tile's own samples of a wave over all of it."""

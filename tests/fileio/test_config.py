@@ -42,3 +42,8 @@ def test_wrong_bases_are_refused(tmp_path):
     (tmp_path / "d.yaml").write_text("- 1\n")
     with pytest.raises(ConfigError, match="expected a mapping"):
         read_config(tmp_path / "d.yaml")
+
+
+def test_an_option_is_read_under_its_old_name(tmp_path):
+    config = write(tmp_path / "a.yaml", start_model_file="exp/x.pth")
+    assert read_config(config) == {"init_from": "exp/x.pth"}

@@ -16,6 +16,7 @@ from espnet_prodiff.errors import (
     MelContractError,
     VocoderError,
 )
+from espnet_prodiff.inference.text2speech import Text2Speech
 from espnet_prodiff.inference.vocoder import build_vocoder
 from tests.integration.parallel_wavegan_files import (
     GENERATORS,
@@ -24,6 +25,7 @@ from tests.integration.parallel_wavegan_files import (
     pwg_config,
     write_checkpoint,
 )
+from tests.integration.tiny_models import write_model
 
 FRAMES = 17
 
@@ -243,6 +245,12 @@ def test_the_builtin_gives_back_the_mels(log_base, htk):
     assert torch.equal(wave, vocoder(mels))
 
 
+def test_the_builtin_keeps_the_level_of_normalised_spectra():
+    extract = LogMelFbank(fs=22050, normalized=True)
+    wave = build_vocoder(None, None, acoustic(extract))(extract(voice()[None])[0][0])
+    assert wave.std() == pytest.approx(float(voice().std()), rel=0.05)
+
+
 def test_options_of_the_builtin():
     extract = LogMelFbank(fs=22050)
     mels = extract(voice()[None])[0][0]
@@ -259,3 +267,27 @@ def test_rounds_of_the_builtin_from_a_config(tmp_path):
     config.write_text("griffin_lim_iters: 0\n")
     with pytest.raises(VocoderError, match="griffin_lim_iters is 0"):
         build_vocoder(config, None, acoustic())
+
+
+@pytest.mark.parametrize("kind", ["HiFiGANGenerator", "StyleMelGANGenerator"])
+def test_a_neural_vocoder_in_batches(kind, tmp_path):
+    files = write_model(tmp_path)
+    generator, params = make_generator(kind)
+    path, _, _ = write_checkpoint(tmp_path, generator, pwg_config(kind, params))
+    text2speech = Text2Speech(*files, vocoder_file=path)
+    texts = ["hi", "hello."]
+    for text, out in zip(texts, text2speech.batch(texts, seed=2), strict=True):
+        assert out["wav"].shape == (256 * len(out["feat_gen"]),)
+        assert out["wav"].std() > 1e-3
+        alone = text2speech(text, seed=2)
+        torch.testing.assert_close(out, alone, atol=1e-4, rtol=0)
+    config = pwg_config(kind, params, sampling_rate=16000)
+    path, _, _ = write_checkpoint(tmp_path, generator, config)
+    with pytest.raises(MelContractError, match="! fs +22050 +16000"):
+        Text2Speech(*files, vocoder_file=path)
+
+
+@pytest.mark.parametrize("tag", ["parallel_wavegan/x.v1", "x.v1"])
+def test_vocoder_tags_are_refused_with_what_to_do(tag):
+    with pytest.raises(VocoderError, match=rf"{tag} .*vocoder_file=<the \.pkl>"):
+        Text2Speech.from_pretrained(vocoder_tag=tag)
