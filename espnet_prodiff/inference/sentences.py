@@ -62,20 +62,20 @@ def split_sentences(text: str, max_chars: int = MAX_CHARS) -> list[Sentence]:
     """
     check_positive("max_chars", max_chars)
     pieces: list[Sentence] = []
-    begin, spoken = 0, ""  # punctuation before the first word
+    begin, unspoken = 0, ""  # punctuation before the first word
     for match in [*BREAK.finditer(text), None]:
         part = text[begin : match.start() if match else len(text)]
         first = len(pieces)
         for piece in _pieces(part, max_chars):
             if any(map(str.isalnum, piece.text)):
-                pieces.append(Sentence(spoken + piece.text, piece.pause))
-                spoken = ""
+                pieces.append(Sentence(unspoken + piece.text, piece.pause))
+                unspoken = ""
             elif len(pieces) > first:
                 last = pieces[-1]
                 joined = f"{last.text} {piece.text}"
                 pieces[-1] = Sentence(joined, max(last.pause, piece.pause))
             else:
-                spoken += piece.text + " "
+                unspoken += piece.text + " "
         begin = match.end() if match else len(text)
         if pieces:
             old = 0.0 if len(pieces) > first else pieces[-1].pause
@@ -83,11 +83,11 @@ def split_sentences(text: str, max_chars: int = MAX_CHARS) -> list[Sentence]:
             pieces[-1] = pieces[-1]._replace(pause=pause)
         elif match:
             _break_seconds(match)
-    if spoken and pieces:
+    if unspoken and pieces:
         last = pieces[-1]
-        pieces[-1] = last._replace(text=f"{last.text} {spoken.rstrip()}")
-    elif spoken:
-        pieces = [Sentence(spoken.rstrip(), 0.0)]
+        pieces[-1] = last._replace(text=f"{last.text} {unspoken.rstrip()}")
+    elif unspoken:
+        pieces = [Sentence(unspoken.rstrip(), 0.0)]
     return pieces
 
 
