@@ -25,7 +25,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["espnet_prodiff", "espnet_prodiff.*"]),
-    package_data={"espnet_prodiff": ["py.typed"]},
+    package_data={"espnet_prodiff": ["py.typed", "voices/*.zip", "voices/*.md"]},
     python_requires=">=3.10,<3.13",
     install_requires=[
         "espnet==202511",

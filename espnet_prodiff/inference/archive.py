@@ -28,6 +28,7 @@ from filelock import FileLock
 from espnet_prodiff.errors import ArchiveError
 from espnet_prodiff.fileio.checkpoint import file_sha256
 from espnet_prodiff.fileio.yaml_files import write_yaml
+from espnet_prodiff.inference.voices import known_voices
 
 SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
 KEYS = {"train_config", "model_file"}
@@ -47,8 +48,9 @@ def fetch_model(model_tag: str, cachedir: str | Path | None = None) -> dict[str,
     """Find and unpack a packed model; returns its ``train_config`` and ``model_file``.
 
     Args:
-        model_tag: A packed file, a URL of one, a name of espnet_model_zoo, or a hub
-            repository ``user/name[@revision]``.
+        model_tag: A packed file, a voice of the package (`known_voices`), a URL of a
+            packed file, a name of espnet_model_zoo, or a hub repository
+            ``user/name[@revision]``.
         cachedir: Where downloads and unpacked models are kept; by default
             `default_cachedir`.
 
@@ -61,6 +63,9 @@ def fetch_model(model_tag: str, cachedir: str | Path | None = None) -> dict[str,
     name = str(model_tag)
     if Path(name).is_file():
         return _unpack(Path(name), cachedir)
+    for voice in known_voices():
+        if voice.name == name:
+            return _unpack(voice.model, cachedir)
     if name.lower().endswith(SUFFIXES) and not is_url(name):
         raise FileNotFoundError(
             f"packed model {name} does not exist (looked in {Path.cwd()}): pack it "
@@ -70,8 +75,8 @@ def fetch_model(model_tag: str, cachedir: str | Path | None = None) -> dict[str,
     in_zoo = is_url(name) or bool(zoo.query(name=name))
     if not in_zoo and not HUB_ID.fullmatch(name):
         raise ArchiveError(
-            f"model {name!r} is no file, no URL, no name of espnet_model_zoo and no "
-            "hub id of the form user/name[@revision]"
+            f"model {name!r} is no file, no voice of the package, no URL, no name of "
+            "espnet_model_zoo and no hub id of the form user/name[@revision]"
         )
     try:
         if in_zoo:

@@ -243,7 +243,7 @@ def test_tags_of_no_model(tmp_path, cache):
     with pytest.raises(FileNotFoundError, match="does not exist"):
         fetch_model("/no/such/model.tar.gz", cache)
     for name in ("model", "/no/such/model", "a/b/c", "user/name@", "", "../x"):
-        with pytest.raises(ArchiveError, match="is no file, no URL, no name"):
+        with pytest.raises(ArchiveError, match="is no file, no voice of the package"):
             fetch_model(name, cache)
     other = tmp_path / "model.rar"
     other.write_text("x")

@@ -1,0 +1,1 @@
+../../../mini/tts1/local/sentences.py
