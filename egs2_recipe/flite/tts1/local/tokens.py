@@ -8,7 +8,7 @@ HOP = 256
 
 
 def stressed_name(phone: Phone) -> str:
-    """Return a phone's token: vowels end in 0, 1 (stressed) or 2 (in function words)."""
+    """Return a phone's token; vowels end in 0, 1 (stressed), 2 (in function words)."""
     if phone.name not in VOWELS:
         return phone.name
     if phone.stress == "0":
