@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from espnet_prodiff.common.durations import durations_from_log
-from espnet_prodiff.common.model import CHECKPOINT_FORMAT, DiffusionTTS
+from espnet_prodiff.common.model import DiffusionTTS
 from espnet_prodiff.common.padding import UtteranceNoise, append_eos, length_mask
+from espnet_prodiff.common.plugin import CHECKPOINT_FORMAT
 from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.diffusion import Denoiser, NoiseSchedule, diffusion_loss
 

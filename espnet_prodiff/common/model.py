@@ -4,24 +4,17 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from espnet2.tts.abs_tts import AbsTTS
 from torch import Tensor
 
+from espnet_prodiff.common.plugin import PluginTTS
 from espnet_prodiff.common.sampling import SAMPLING_OPTIONS, Sampling
 from espnet_prodiff.diffusion import Denoiser, sample
 from espnet_prodiff.diffusion.model_times import SamplingTimes
-from espnet_prodiff.errors import UserError
-
-# Version of the checkpoint format; config.yaml carries it to tell our models apart.
-# In format 1 ProDiff's vpsde has T betas, and a num_steps stands for even steps in t.
-FORMAT_KEY = "espnet_prodiff"
-CHECKPOINT_FORMAT = 2
-KNOWN_FORMATS = (1, 2)
 
 Callback = Callable[[dict[str, Any]], None]
 
 
-class DiffusionTTS(AbsTTS):
+class DiffusionTTS(PluginTTS):
     """A diffusion model among ESPnet's TTS models.
 
     What a model must offer:
@@ -46,35 +39,25 @@ class DiffusionTTS(AbsTTS):
     distillation, evaluation. The residual layers of its network are ``layers.<i>``,
     where a smaller student is to take over every k-th.
 
-    Attributes:
+    Attributes beside `PluginTTS`'s:
         denoiser: Network, noise schedule and prediction type.
         objective: The training loss, see above.
         sampling_times: Where it is sampled.
-        conditioning: What it is conditioned on: "text", "mel", "label" or "none".
-        needs_durations: Whether it is trained with the frames of each token.
         data_power: Mean square of the data that it diffuses.
         snr_ends: SNRs in dB between which steps are placed, see ``snr_times``.
         default_num_steps: Steps of a model that was trained at continuous times; one of
             discrete times is sampled at all of them.
         train_times: "discrete" or "continuous", where it is no option.
-        decoding_options: Options of ``inference`` beside inputs and `Sampling`'s.
         layer_major: Weights of the network that serve all residual layers, layer by
             layer.
     """
 
-    conditioning = "text"
-    needs_durations = True
     data_power = 1.0
     snr_ends = (-30.0, 30.0)
     default_num_steps = 8
     train_times = "continuous"
-    decoding_options: Collection[str] = ("alpha", "use_teacher_forcing", "callback")
     layer_major: Collection[str] = ()
     trains_denoiser_only = False
-    # ESPnet's names: numbers of speakers and languages, size of speaker embeddings,
-    # whether inference takes the mel of a recording.
-    spks = langs = spk_embed_dim = None
-    use_gst = False
 
     def set_diffusion(
         self,
@@ -100,13 +83,7 @@ class DiffusionTTS(AbsTTS):
             UserError: If this version does not read the format, or the options
                 contradict each other or the noise schedule.
         """
-        if checkpoint_format not in KNOWN_FORMATS:
-            raise UserError(
-                f"this model has the checkpoint format {checkpoint_format} of "
-                f"espnet_prodiff, but the installed version reads "
-                f"{' and '.join(map(str, KNOWN_FORMATS))}: install the version that it "
-                "was trained with"
-            )
+        self.check_format(checkpoint_format)
         self.denoiser, self.objective = denoiser, objective
         schedule = denoiser.schedule
         train_times = train_times or self.train_times
@@ -264,26 +241,3 @@ class DiffusionTTS(AbsTTS):
             self.inference(text, **{k: v[i] for k, v in rows.items()}, **options)
             for i, text in enumerate(texts)
         ]
-
-    # Checkpoints
-
-    def explain_foreign_weights(
-        self, names: Collection[str], prefix: str
-    ) -> str | None:
-        """A message on weights that are known to be another model's, if they are."""
-        return None
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any
-    ) -> None:
-        # ESPnet loads leniently: without this the weights of another model would leave
-        # ours as it was initialised, and it would speak noise.
-        missing = [n for n in self.state_dict() if prefix + n not in state_dict]
-        if missing:
-            raise UserError(
-                self.explain_foreign_weights(state_dict.keys(), prefix)
-                or f"these weights are not of this {type(self).__name__}: "
-                f"{len(missing)} of its parameters are missing, "
-                f"{', '.join(missing[:3])} ... among them"
-            )
-        super()._load_from_state_dict(state_dict, prefix, *args)

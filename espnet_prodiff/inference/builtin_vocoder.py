@@ -9,9 +9,9 @@ import librosa
 import torch
 from torch import Tensor
 
+from espnet_prodiff.common.mel_inversion import MelInversion
 from espnet_prodiff.errors import VocoderError
 from espnet_prodiff.inference.mel_contract import MelContract
-from espnet_prodiff.inference.mel_inversion import MelInversion
 
 ROUNDS = 8
 

@@ -10,8 +10,9 @@ from espnet2.gan_tts.jets.loss import VarianceLoss
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
 
-from espnet_prodiff.common.model import CHECKPOINT_FORMAT, Callback, DiffusionTTS
+from espnet_prodiff.common.model import Callback, DiffusionTTS
 from espnet_prodiff.common.padding import append_eos, length_mask, validation_generator
+from espnet_prodiff.common.plugin import CHECKPOINT_FORMAT
 from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.diffusion import TRAIN_TIMES, Denoiser
 from espnet_prodiff.errors import check_choice

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from espnet_prodiff.common.model import FORMAT_KEY, DiffusionTTS
+from espnet_prodiff.common.model import DiffusionTTS
+from espnet_prodiff.common.plugin import FORMAT_KEY
 from espnet_prodiff.diffusion import (
     Denoiser,
     absolute_error,

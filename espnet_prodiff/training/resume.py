@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from espnet_prodiff.common.model import FORMAT_KEY
+from espnet_prodiff.common.plugin import FORMAT_KEY
 from espnet_prodiff.errors import ConfigError
 from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.training.registry import CLASSES

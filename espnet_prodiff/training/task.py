@@ -15,7 +15,8 @@ from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_prodiff.common.espeak import prepare_espeak
 from espnet_prodiff.common.memory import keep_freed_memory
-from espnet_prodiff.common.model import CHECKPOINT_FORMAT, FORMAT_KEY, DiffusionTTS
+from espnet_prodiff.common.model import DiffusionTTS
+from espnet_prodiff.common.plugin import CHECKPOINT_FORMAT, FORMAT_KEY
 from espnet_prodiff.errors import ConfigError, UserError
 from espnet_prodiff.fileio.checkpoint import (
     atomic_torch_save,

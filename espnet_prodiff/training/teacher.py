@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from espnet_prodiff.common.model import FORMAT_KEY
+from espnet_prodiff.common.plugin import FORMAT_KEY
 from espnet_prodiff.errors import ConfigError
 from espnet_prodiff.fileio.checkpoint import file_sha256
 from espnet_prodiff.fileio.yaml_files import read_yaml, write_yaml

@@ -8,8 +8,8 @@ from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor, nn
 
 from espnet_prodiff.common.crops import check_hop
-from espnet_prodiff.common.model import CHECKPOINT_FORMAT
 from espnet_prodiff.common.padding import append_eos
+from espnet_prodiff.common.plugin import CHECKPOINT_FORMAT
 from espnet_prodiff.common.wave_diffusion import noise_schedule, objective_of
 from espnet_prodiff.common.wave_model import WaveDiffusionTTS
 from espnet_prodiff.diffusion import Denoiser

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from espnet_prodiff.inference import mel_inversion
-from espnet_prodiff.inference.mel_inversion import MelInversion
+from espnet_prodiff.common import mel_inversion
+from espnet_prodiff.common.mel_inversion import MelInversion
 
 FS = 16000
 
