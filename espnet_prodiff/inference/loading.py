@@ -55,14 +55,14 @@ def load_acoustic_model(
             "config.yaml that the training wrote, not the one that it read"
         )
     with tempfile.TemporaryDirectory() as folder:
-        if _find_statistics(options, config):
+        if find_statistics(options, config):
             config = Path(folder) / "config.yaml"
             write_yaml(config, options)
         model, args = DiffusionTTSTask.build_model_from_file(config, model_file, device)
     return model.eval(), args
 
 
-def _find_statistics(options: dict[str, Any], config: Path) -> bool:
+def find_statistics(options: dict[str, Any], config: Path) -> bool:
     """Replace paths of statistics that start at the directory of the training.
 
     So a vocoder can be used from another recipe's directory. Returns True if

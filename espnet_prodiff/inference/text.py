@@ -65,6 +65,11 @@ class TextToIds:
                 )
             logging.warning("%s; left out", message)
             tokens = [token for token in tokens if token in table]
+        finish = getattr(
+            getattr(self.preprocess.tokenizer, "g2p", None), "finish", None
+        )
+        if finish is not None:  # of ours: pauses at the ends of a sentence
+            tokens = finish(tokens)
         if not tokens:
             raise TextError(f"nothing to say is left of the text {shortened(text)}")
         return np.array([table[token] for token in tokens], dtype=np.int64)

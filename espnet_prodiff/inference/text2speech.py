@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from espnet2.bin.tts_inference import Text2Speech as ESPnetText2Speech
-from espnet2.tasks.tts import TTSTask
 
 from espnet_prodiff.common.espeak import prepare_espeak
 from espnet_prodiff.common.sampling import Sampling
@@ -17,6 +16,7 @@ from espnet_prodiff.errors import VocoderError
 from espnet_prodiff.inference.archive import fetch_model
 from espnet_prodiff.inference.features import Output, infer, seeded
 from espnet_prodiff.inference.inputs import INPUTS, by_utterance
+from espnet_prodiff.inference.lexicon_g2p import build_preprocessor
 from espnet_prodiff.inference.loading import load_acoustic_model
 from espnet_prodiff.inference.options import (
     changed_options,
@@ -115,7 +115,7 @@ class Text2Speech(ESPnetText2Speech):
         self.normalize = model.normalize
         self.feats_extract = model.feats_extract
         prepare_espeak(getattr(train_args, "g2p", None))
-        self.preprocess_fn = TTSTask.build_preprocess_fn(train_args, False)
+        self.preprocess_fn = build_preprocessor(train_args)
         self.text_to_ids = TextToIds(self.preprocess_fn, unknown_symbols)
         self.use_teacher_forcing = use_teacher_forcing
         self.seed = seed
