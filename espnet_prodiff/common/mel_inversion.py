@@ -18,7 +18,7 @@ round, so a tile with that margin equals the whole.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -37,23 +37,35 @@ class MelInversion(nn.Module):
         window: (n_fft,).
         hop_length: In samples.
         rounds: Of Griffin-Lim; 0 leaves the first phases as they are.
+        first: What to start from, by a mel and a range of its frames: their magnitudes,
+            or their complex spectra; default: magnitudes that agree with the mel.
     """
 
     def __init__(
-        self, mel_matrix: Tensor, window: Tensor, hop_length: int, rounds: int
+        self,
+        mel_matrix: Tensor,
+        window: Tensor,
+        hop_length: int,
+        rounds: int,
+        first: Callable[[Tensor, int, int], Tensor] | None = None,
     ) -> None:
         super().__init__()
+        self.first = first or self._agreeing
         self.hop_length, self.rounds, self.n_fft = hop_length, rounds, len(window)
-        self.register_buffer("mel_matrix", mel_matrix.float())
-        self.register_buffer("inverse", torch.linalg.pinv(mel_matrix.double()).float())
+        self.register_buffer("mel_matrix", mel_matrix.float(), persistent=False)
+        self.register_buffer(
+            "inverse", torch.linalg.pinv(mel_matrix.double()).float(), persistent=False
+        )
         weight = mel_matrix.sum(0).float()
-        self.register_buffer("covered", weight > 0)
-        self.register_buffer("weight", weight.clamp(min=SMALLEST))
-        self.register_buffer("window", window.float())
+        self.register_buffer("covered", weight > 0, persistent=False)
+        self.register_buffer("weight", weight.clamp(min=SMALLEST), persistent=False)
+        self.register_buffer("window", window.float(), persistent=False)
         # The squared window, a row for each hop that it lasts.
         parts = -(-self.n_fft // hop_length)
         square = nn.functional.pad(window**2, (0, parts * hop_length - self.n_fft))
-        self.register_buffer("envelope", square.float().view(parts, hop_length))
+        self.register_buffer(
+            "envelope", square.float().view(parts, hop_length), persistent=False
+        )
         # Of the Gaussian exp(-pi t^2 / gamma) with the second moment of the window.
         time = torch.arange(self.n_fft) - self.n_fft / 2
         moment = (time**2 * window**2).sum() / (window**2).sum()
@@ -96,10 +108,13 @@ class MelInversion(nn.Module):
         """Magnitudes (F, n_fft / 2 + 1) that agree with a mel (F, n_mels)."""
         first = (mel @ self.inverse.T).clamp(min=1e-5)
         for _ in range(3):
-            first = self._agree(first, mel)
+            first = self.agree(first, mel)
         return first
 
-    def _agree(self, magnitudes: Tensor, mel: Tensor) -> Tensor:
+    def _agreeing(self, mel: Tensor, begin: int, end: int) -> Tensor:
+        return self.magnitudes(mel[begin:end])
+
+    def agree(self, magnitudes: Tensor, mel: Tensor) -> Tensor:
         """One multiplicative update of magnitudes (..., F, bins) towards a mel."""
         ratio = mel / (magnitudes @ self.mel_matrix.T).clamp(min=SMALLEST)
         factor = (ratio.clamp(1 / MOST, MOST) @ self.mel_matrix) / self.weight
@@ -117,8 +132,10 @@ class MelInversion(nn.Module):
         """
         # A frame more on either side, for the derivatives in time.
         before, after = max(tile.first - 2, 0), min(tile.last + 1, len(mel))
-        magnitudes = self.magnitudes(mel[before:after])
+        magnitudes = self.first(mel, before, after)
         inner = slice(tile.first - before, tile.last - before)
+        if magnitudes.is_complex():
+            return tile.place(magnitudes[inner]), None
         steps, peaks = (x[inner] for x in self._phase_steps(magnitudes))
         phases = torch.empty_like(steps)
         current = torch.zeros_like(steps[0]) if phase is None else phase
@@ -163,22 +180,22 @@ class MelInversion(nn.Module):
         before = None
         for _ in range(self.rounds):
             # As pairs of reals: torch would make the real factors complex, too.
-            now = torch.view_as_real(self._stft(self._istft(spectra)))
+            now = torch.view_as_real(self.stft(self.istft(spectra)))
             ahead = now if before is None else torch.lerp(before, now, 1 + MOMENTUM)
             before = now
             size = _square(now).clamp_(min=SMALLEST**2).sqrt_()
-            size = torch.where(spoken, self._agree(size, mels), size) * heard
+            size = torch.where(spoken, self.agree(size, mels), size) * heard
             factor = size * _square(ahead).clamp_(min=SMALLEST**2).rsqrt_()
             spectra = torch.view_as_complex(ahead * factor[..., None])
-        return self._istft(spectra)
+        return self.istft(spectra)
 
-    def _stft(self, waves: Tensor) -> Tensor:
+    def stft(self, waves: Tensor) -> Tensor:
         """Centred frames of waves (B, T_wav), (B, T, bins)."""
         return torch.stft(
             waves, self.n_fft, self.hop_length, window=self.window, return_complex=True
         ).transpose(1, 2)
 
-    def _istft(self, spectra: Tensor) -> Tensor:
+    def istft(self, spectra: Tensor) -> Tensor:
         """Waves (B, (T - 1) * hop_length); torch.istft takes six times as long."""
         batch, frames, _ = spectra.shape
         hop, parts = self.hop_length, len(self.envelope)

@@ -1,6 +1,6 @@
 """What every model of this package is among ESPnet's."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from espnet2.layers.abs_normalize import AbsNormalize
@@ -41,6 +41,11 @@ class PluginTTS(AbsTTS):
         self, feats_extract: AbsFeatsExtract | None, normalize: AbsNormalize | None
     ) -> None:
         """Get the features and their normalisation; most models need neither."""
+
+    @classmethod
+    def num_steps_of(cls, conf: Mapping[str, Any]) -> int:
+        """Steps that a model with the ``tts_conf`` is sampled in; 0: it has none."""
+        return 0
 
     def check_format(self, checkpoint_format: int) -> None:
         """Refuse checkpoints of a later version.

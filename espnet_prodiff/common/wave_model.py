@@ -31,6 +31,7 @@ class WaveDiffusionTTS(DiffusionTTS):
     wave_scale: float
     hop_length: int
     fs: int
+    feature_options = ("hop_length", "sampling_rate")
     default_num_steps = 50
     # Speech is loud and quiet, so its steps go far up: above 40 dB an exact denoiser of
     # its bins gains little more, and a trained DiffWave did best or nearly so between

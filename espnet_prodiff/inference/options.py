@@ -49,7 +49,7 @@ def check_options(
         InputError: An option is unknown to model and vocoder, or out of range.
     """
     accepted = model_options(tts) | {"seed"}
-    if isinstance(vocoder, WaveGenerator):
+    if isinstance(vocoder, WaveGenerator) and isinstance(vocoder.tts, DiffusionTTS):
         accepted |= VOCODER_OPTIONS.keys()
     elif for_diffwave := sorted(conf.keys() & VOCODER_OPTIONS.keys()):
         raise InputError(

@@ -1,8 +1,9 @@
 """Vocoders: mel -> wave objects behind ``--vocoder_file``.
 
 A vocoder is a callable from denormalised log-mels ``(T_feats, n_mels)`` to a float32
-wave ``(T_wav,)``, with the sampling rate in ``fs``: the built-in (no file), a DiffWave
-of ours (``.pth`` or packed), or a checkpoint of the ParallelWaveGAN family (``.pkl``).
+wave ``(T_wav,)``, with the sampling rate in ``fs``: the built-in (no file), a spectral
+vocoder or a DiffWave of ours (``.pth`` or packed), or a checkpoint of the
+ParallelWaveGAN family (``.pkl``).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from espnet_prodiff.inference.parallel_wavegan import load_parallel_wavegan
 from espnet_prodiff.inference.wave_generator import WaveGenerator
 
 KINDS = (
-    "none (the built-in), the .pth of a DiffWave (tts: diffwave) or its packed model, "
+    "none (the built-in), the .pth of a vocoder of ours (tts: spectral_vocoder or "
+    "diffwave) or its packed model, "
     "a .pkl checkpoint of the ParallelWaveGAN family with its "
     "config.yml (HiFi-GAN, MelGAN, multi-band MelGAN, StyleMelGAN, Parallel WaveGAN)"
 )
@@ -57,7 +59,7 @@ def build_vocoder(
             ``griffin_lim_iters``, its rounds; for a ``.pkl`` it is ParallelWaveGAN's
             config.yml, for a ``.pth`` the config.yaml of its training, by default the
             one beside the checkpoint.
-        vocoder_file: ``None`` or ``"none"``, a ``.pth`` or packed DiffWave, or a
+        vocoder_file: ``None`` or ``"none"``, a ``.pth`` or packed vocoder of ours, or a
             ``.pkl`` checkpoint.
         model: The ``ESPnetTTSModel`` whose mels will be spoken.
         device: Where it runs.
@@ -81,7 +83,7 @@ def build_vocoder(
     if no_file:
         return _build_builtin(vocoder_config, model, device)
     if str(vocoder_file).lower().endswith((".pth", *SUFFIXES)):
-        vocoder = _load_diffwave(vocoder_file, vocoder_config, normalized_feats)
+        vocoder = _load_ours(vocoder_file, vocoder_config, normalized_feats)
         contract = vocoder.contract
     elif Path(vocoder_file).suffix == ".pkl":
         vocoder, contract = load_parallel_wavegan(vocoder_file, vocoder_config)
@@ -98,7 +100,7 @@ def build_vocoder(
     return vocoder.to(device)
 
 
-def _load_diffwave(
+def _load_ours(
     vocoder_file: str | Path, vocoder_config: str | Path | None, normalized_feats: bool
 ) -> WaveGenerator:
     if normalized_feats:

@@ -1,4 +1,4 @@
-"""A trained DiffWave from Python: a vocoder, or waves out of a class or of nothing."""
+"""A trained waveform model from Python: a vocoder, or one of waves without mels."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from espnet_prodiff.errors import InputError, VocoderError
 from espnet_prodiff.inference.inputs import as_input_errors
 from espnet_prodiff.inference.loading import load_acoustic_model
 from espnet_prodiff.inference.mel_contract import MelContract
+from espnet_prodiff.spectral_vocoder.spectral_vocoder import SpectralVocoder
 
 
 class WaveGenerator:
-    """A trained DiffWave with the features that it was trained on.
+    """A trained DiffWave or spectral vocoder with the features of its training.
 
-    Every method takes the options of ``DiffWave.inference``: ``num_steps``,
-    ``schedule``, ``eta``, ``solver``, ``temperature`` and ``seed``. Waves are float32
-    in [-1, 1], at ``fs``.
+    With a DiffWave every method takes the options of ``DiffWave.inference``:
+    ``num_steps``, ``schedule``, ``eta``, ``solver``, ``temperature`` and ``seed``; a
+    spectral vocoder has none of them. Waves are float32 in [-1, 1], at ``fs``.
 
     Attributes:
         fs: Sampling rate in Hz.
@@ -54,14 +55,14 @@ class WaveGenerator:
         Raises:
             FileNotFoundError: A file does not exist.
             ConfigError, CheckpointError, ArchiveError: A file cannot be used.
-            VocoderError: The model is no DiffWave.
+            VocoderError: The model is neither.
         """
         self.name = str(model_file)
         self.model, args = load_acoustic_model(train_config, model_file, device)
-        if not isinstance(self.model.tts, DiffWave):
+        if not isinstance(self.model.tts, DiffWave | SpectralVocoder):
             raise VocoderError(
                 f"{self.name} is a model of 'tts: {args.tts}', expected one of "
-                "'tts: diffwave'"
+                "'tts: diffwave' or 'tts: spectral_vocoder'"
             )
         self.tts = self.model.tts
         self.fs: int = self.tts.fs
@@ -97,7 +98,7 @@ class WaveGenerator:
         self._require("mel")
         if feats.dim() != 2 or feats.shape[1] != self.tts.odim or not len(feats):
             raise InputError(
-                f"the mel is of shape {tuple(feats.shape)}, but this DiffWave was "
+                f"the mel is of shape {tuple(feats.shape)}, but this vocoder was "
                 f"trained on mels of shape (frames, {self.tts.odim})"
             )
         if not torch.isfinite(feats).all():

@@ -127,7 +127,8 @@ def evaluate(options: Options) -> None:
     config = _trained_config(options)
     conditioning = config.get("tts_conf", {}).get("conditioning", "mel")
     # A vocoder's stage 8 resynthesises the recordings.
-    is_vocoder = config.get("tts") == "diffwave" and conditioning == "mel"
+    vocoders = ("diffwave", "spectral_vocoder")
+    is_vocoder = config.get("tts") in vocoders and conditioning == "mel"
     results = Path(last_student(options).tts_exp) / "results"
     for name in sets:
         command = [

@@ -4,13 +4,12 @@ import argparse
 
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
-from espnet_prodiff.common.wave_model import WaveDiffusionTTS
 from espnet_prodiff.errors import ConfigError
 from espnet_prodiff.training.registry import CLASSES
 
 
 def copy_feature_options(args: argparse.Namespace) -> None:
-    """Give ``tts_conf`` the hop and the sampling rate of ``feats_extract_conf``.
+    """Give ``tts_conf`` what it shares with ``feats_extract_conf``.
 
     Without effect for models that do not ask for them, and where it was done before.
 
@@ -18,7 +17,8 @@ def copy_feature_options(args: argparse.Namespace) -> None:
         ConfigError: If ``tts_conf`` says otherwise than the features, or there are no
             features to go by.
     """
-    if not issubclass(CLASSES[args.tts], WaveDiffusionTTS):
+    names = CLASSES[args.tts].feature_options
+    if not names:
         return
     if args.feats_extract != "fbank" or getattr(args, "odim", None) is not None:
         raise ConfigError(
@@ -33,7 +33,12 @@ def copy_feature_options(args: argparse.Namespace) -> None:
                 f"{getattr(args, f'{part}_extract')}: leave it out"
             )
     features = LogMelFbank(**args.feats_extract_conf or {})
-    values = {"hop_length": features.hop_length, "sampling_rate": features.fs}
+    values = {
+        "hop_length": features.hop_length,
+        "sampling_rate": features.fs,
+        "n_fft": features.n_fft,
+    }
+    values = {name: values[name] for name in names}
     for name, value in values.items():
         if args.tts_conf.get(name, value) != value:
             raise ConfigError(

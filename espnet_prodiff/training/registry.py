@@ -3,17 +3,23 @@
 from espnet2.tasks.tts import tts_choices
 
 from espnet_prodiff.common.model import DiffusionTTS
+from espnet_prodiff.common.plugin import PluginTTS
 from espnet_prodiff.diffwave.diffwave import DiffWave
 from espnet_prodiff.prodiff.prodiff import ProDiff
+from espnet_prodiff.spectral_vocoder.spectral_vocoder import SpectralVocoder
 from espnet_prodiff.wavegrad2.wavegrad2 import WaveGrad2
 
 # ESPnet 202511 has a teacher-only prodiff; it stays reachable under its own key.
 BUILTIN_KEY = "prodiff_builtin"
 
-CLASSES: dict[str, type[DiffusionTTS]] = {
+CLASSES: dict[str, type[PluginTTS]] = {
     "prodiff": ProDiff,
     "diffwave": DiffWave,
     "wavegrad2": WaveGrad2,
+    "spectral_vocoder": SpectralVocoder,
+}
+DIFFUSION_CLASSES: dict[str, type[DiffusionTTS]] = {
+    key: model for key, model in CLASSES.items() if issubclass(model, DiffusionTTS)
 }
 
 

@@ -25,12 +25,17 @@ from espnet_prodiff.fileio.checkpoint import (
 )
 from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.training import data_checks
+from espnet_prodiff.training.adversarial import (
+    AdversarialTrainer,
+    AdversarialTTSModel,
+    keep_in_state,
+)
 from espnet_prodiff.training.distillation import DistillationObjective, distillation_of
 from espnet_prodiff.training.feature_options import copy_feature_options
 from espnet_prodiff.training.learning_rate import fill_onecycle_defaults
 from espnet_prodiff.training.moving_average import WeightAverage
 from espnet_prodiff.training.options import add_options
-from espnet_prodiff.training.registry import CLASSES, register
+from espnet_prodiff.training.registry import CLASSES, DIFFUSION_CLASSES, register
 from espnet_prodiff.training.resume import refuse_changed_model
 from espnet_prodiff.training.teacher import Teacher, read_teacher, record_teacher
 from espnet_prodiff.training.trainer import DiffusionTrainer
@@ -55,9 +60,10 @@ class DiffusionTTSTask(TTSTask):
         args.tts = cls._known_key(args.tts)
         ours = args.tts in CLASSES
         teacher_file = getattr(args, "teacher_model_file", None)
-        if teacher_file is not None and not ours:
+        if teacher_file is not None and args.tts not in DIFFUSION_CLASSES:
             raise ConfigError(
-                f"teacher_model_file is for {', '.join(CLASSES)}, not for {args.tts}"
+                f"teacher_model_file is for {', '.join(DIFFUSION_CLASSES)}, not for "
+                f"{args.tts}"
             )
         if not ours and FORMAT_KEY in args.tts_conf:
             raise ConfigError(
@@ -78,6 +84,8 @@ class DiffusionTTSTask(TTSTask):
             halved = max(1, teacher.num_steps // 2)
             args.tts_conf["num_steps"] = 1 if one_step else halved
         model = super().build_model(args)
+        if ours:
+            model.tts.take_features(model.feats_extract, model.normalize)
         if teacher is not None:
             if args.freeze_text_side:
                 model.tts.train_denoiser_only()
@@ -108,7 +116,14 @@ class DiffusionTTSTask(TTSTask):
         cls, args: argparse.Namespace, model: torch.nn.Module
     ) -> list[torch.optim.Optimizer]:
         """Build ESPnet's optimizer and, if asked for, the average of the weights."""
-        optimizers = super().build_optimizers(args, model)
+        if not isinstance(model, AdversarialTTSModel):
+            optimizers = super().build_optimizers(args, model)
+        else:
+            optimizers = super().build_optimizers(args, model.tts)
+            optimizers += super().build_optimizers(args, model.discriminator)
+            keep_in_state(model.discriminator, optimizers[1])
+            # ESPnet looks for the options of a second learning rate under these names.
+            args.scheduler2, args.scheduler2_conf = args.scheduler, args.scheduler_conf
         if args.ema_decay != 0:
             model.weight_average = WeightAverage(optimizers[0], args.ema_decay)
             objective = distillation_of(model)
@@ -132,6 +147,10 @@ class DiffusionTTSTask(TTSTask):
     def main_worker(cls, args: argparse.Namespace) -> None:
         """Check what would fail late, then train or collect statistics."""
         args.tts = cls._known_key(args.tts)
+        adversarial = args.tts_conf.get("adversarial") is not None
+        if adversarial and not args.collect_stats and cls is DiffusionTTSTask:
+            AdversarialTask.main_worker(args)
+            return
         fill_onecycle_defaults(args)
         if args.tts in CLASSES:
             copy_feature_options(args)
@@ -190,3 +209,15 @@ class DiffusionTTSTask(TTSTask):
                 f"is {key!r}"
             )
         return key.lower()
+
+
+class AdversarialTask(DiffusionTTSTask):
+    """Trains a vocoder that has ``adversarial`` in its ``tts_conf``."""
+
+    trainer = AdversarialTrainer
+
+    @classmethod
+    def build_model(cls, args: argparse.Namespace) -> AdversarialTTSModel:
+        """Build the model with a discriminator beside it."""
+        model = super().build_model(args)
+        return AdversarialTTSModel(model, args.tts_conf["adversarial"])

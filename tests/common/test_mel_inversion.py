@@ -30,7 +30,7 @@ def make_voice(seconds=1.0, f0=150.0):
 
 
 def spectrum(inversion, wave):
-    return inversion._stft(wave[None])[0]
+    return inversion.stft(wave[None])[0]
 
 
 def mel_of(inversion, wave):

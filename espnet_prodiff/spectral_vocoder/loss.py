@@ -1,0 +1,66 @@
+"""Losses of the spectral vocoder."""
+
+import librosa
+import torch
+from torch import Tensor, nn
+
+FLOOR = 1e-4  # magnitude below which nothing is heard: -128 dB of full scale
+
+
+def log_magnitude_loss(log_magnitudes: Tensor, spectra: Tensor, mask: Tensor) -> Tensor:
+    """Mean absolute error of log-magnitudes.
+
+    Args:
+        log_magnitudes: Predicted, natural, (B, F, bins).
+        spectra: Complex, of the recordings, alike.
+        mask: (B, F, 1), 1 = counts.
+    """
+    error = (log_magnitudes - spectra.abs().clamp(min=FLOOR).log()).abs() * mask
+    return error.sum() / (mask.sum() * error.shape[-1]).clamp(min=1)
+
+
+class MultiResolutionLoss(nn.Module):
+    """Distance of waves by their spectra at half, once and twice the FFT size.
+
+    Spectral convergence and log-magnitudes (Yamamoto et al. 2020, 1910.11480) and
+    log-mels over all frequencies, each averaged over the resolutions.
+
+    Args:
+        n_fft: The features' FFT size in samples.
+        sampling_rate: In Hz.
+    """
+
+    MELS = (40, 80, 128)
+
+    def __init__(self, n_fft: int, sampling_rate: int) -> None:
+        super().__init__()
+        self.sizes = (n_fft // 2, n_fft, 2 * n_fft)
+        for size, n_mels in zip(self.sizes, self.MELS, strict=True):
+            matrix = librosa.filters.mel(sr=sampling_rate, n_fft=size, n_mels=n_mels)
+            window = torch.hann_window(size)
+            self.register_buffer(f"window{size}", window, persistent=False)
+            matrix = torch.from_numpy(matrix.T.copy())
+            self.register_buffer(f"mels{size}", matrix, persistent=False)
+
+    def forward(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
+        """The distance's parts, for waves (B, T_wav) at least a frame long."""
+        parts = {"spectral_convergence": 0.0, "log_magnitude": 0.0, "log_mel": 0.0}
+        for size in self.sizes:
+            ours, theirs = self._magnitudes(fake, size), self._magnitudes(real, size)
+            error = (ours - theirs).flatten(1).norm(dim=1)
+            error = error / theirs.flatten(1).norm(dim=1).clamp(min=1)
+            parts["spectral_convergence"] += error.mean() / len(self.sizes)
+            error = (ours.log() - theirs.log()).abs().mean()
+            parts["log_magnitude"] += error / len(self.sizes)
+            mels = (x @ getattr(self, f"mels{size}") for x in (ours, theirs))
+            ours, theirs = (mel.clamp(min=FLOOR).log() for mel in mels)
+            parts["log_mel"] += (ours - theirs).abs().mean() / len(self.sizes)
+        return parts
+
+    def _magnitudes(self, wave: Tensor, size: int) -> Tensor:
+        window = getattr(self, f"window{size}")
+        spectra = torch.stft(
+            wave, size, size // 4, window=window, center=False, return_complex=True
+        )
+        # The gradient of a magnitude is not defined at 0.
+        return spectra.transpose(1, 2).abs().clamp(min=FLOOR)
