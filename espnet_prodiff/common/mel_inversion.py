@@ -19,6 +19,7 @@ round, so a tile with that margin equals the whole.
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,22 @@ MOST = 5.0  # an update changes a magnitude by this factor at most
 SMALLEST = 1e-8
 
 
+class Start(NamedTuple):
+    """Magnitudes and the differences of their phases, (F, bins) each.
+
+    Attributes:
+        magnitudes: Of the spectrum.
+        advance: Phase of a bin less that of the frame before.
+        difference: Phase of a bin less that of the bin below.
+        salience: By its peaks bins are grouped; a peak goes on in time.
+    """
+
+    magnitudes: Tensor
+    advance: Tensor
+    difference: Tensor
+    salience: Tensor
+
+
 class MelInversion(nn.Module):
     """Waves of magnitude mels.
 
@@ -37,8 +54,9 @@ class MelInversion(nn.Module):
         window: (n_fft,).
         hop_length: In samples.
         rounds: Of Griffin-Lim; 0 leaves the first phases as they are.
-        first: What to start from, by a mel and a range of its frames: their magnitudes,
-            or their complex spectra; default: magnitudes that agree with the mel.
+        first: What to start from, by a mel and a range of its frames: a `Start`, or
+            complex spectra (F, bins); default: magnitudes that agree with the mel, and
+            their analytic phases.
     """
 
     def __init__(
@@ -47,10 +65,10 @@ class MelInversion(nn.Module):
         window: Tensor,
         hop_length: int,
         rounds: int,
-        first: Callable[[Tensor, int, int], Tensor] | None = None,
+        first: Callable[[Tensor, int, int], Start | Tensor] | None = None,
     ) -> None:
         super().__init__()
-        self.first = first or self._agreeing
+        self.first = first or self._analytic
         self.hop_length, self.rounds, self.n_fft = hop_length, rounds, len(window)
         self.register_buffer("mel_matrix", mel_matrix.float(), persistent=False)
         self.register_buffer(
@@ -111,9 +129,6 @@ class MelInversion(nn.Module):
             first = self.agree(first, mel)
         return first
 
-    def _agreeing(self, mel: Tensor, begin: int, end: int) -> Tensor:
-        return self.magnitudes(mel[begin:end])
-
     def agree(self, magnitudes: Tensor, mel: Tensor) -> Tensor:
         """One multiplicative update of magnitudes (..., F, bins) towards a mel."""
         ratio = mel / (magnitudes @ self.mel_matrix.T).clamp(min=SMALLEST)
@@ -132,11 +147,12 @@ class MelInversion(nn.Module):
         """
         # A frame more on either side, for the derivatives in time.
         before, after = max(tile.first - 2, 0), min(tile.last + 1, len(mel))
-        magnitudes = self.first(mel, before, after)
+        start = self.first(mel, before, after)
         inner = slice(tile.first - before, tile.last - before)
-        if magnitudes.is_complex():
-            return tile.place(magnitudes[inner]), None
-        steps, peaks = (x[inner] for x in self._phase_steps(magnitudes))
+        if isinstance(start, Tensor):
+            return tile.place(start[inner]), None
+        start = Start(*(values[inner] for values in start))
+        steps, peaks = _phase_steps(start)
         phases = torch.empty_like(steps)
         current = torch.zeros_like(steps[0]) if phase is None else phase
         for frame, (step, peak) in enumerate(zip(steps, peaks, strict=True)):
@@ -144,13 +160,13 @@ class MelInversion(nn.Module):
             phases[frame] = current
         passed = tile.next_first - tile.first
         following = phases[passed - 1] if passed else phase
-        return tile.place(torch.polar(magnitudes[inner], phases)), following
+        return tile.place(torch.polar(start.magnitudes, phases)), following
 
-    def _phase_steps(self, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
-        """Phase of a frame from that of the frame before: step, bin; (F, bins) each.
+    def _analytic(self, mel: Tensor, begin: int, end: int) -> Start:
+        return self.analytic(self.magnitudes(mel[begin:end]))
 
-        phase[n, k] = phase[n - 1, bin[n, k]] + step[n, k].
-        """
+    def analytic(self, magnitudes: Tensor) -> Start:
+        """Derivatives of the phase from those of magnitudes (F, bins)."""
         log = magnitudes.clamp(min=SMALLEST).log()
         over_bins, over_frames = torch.zeros_like(log), torch.zeros_like(log)
         over_bins[:, 1:-1] = log[:, 2:] - log[:, :-2]
@@ -161,12 +177,11 @@ class MelInversion(nn.Module):
         bend = self.gamma / (2 * self.hop_length * self.n_fft)
         in_time = torch.remainder(turn * index, 2 * math.pi) + slope * over_bins
         in_frequency = -math.pi - bend * over_frames
-        peak = _uphill(magnitudes)
         advance = torch.zeros_like(in_time)
         advance[1:] = (in_time[1:] + in_time[:-1]) / 2
-        along = torch.zeros_like(in_frequency)
-        along[:, 1:] = ((in_frequency[:, 1:] + in_frequency[:, :-1]) / 2).cumsum(1)
-        return along + (advance - along).gather(1, peak), peak
+        difference = torch.zeros_like(in_frequency)
+        difference[:, 1:] = (in_frequency[:, 1:] + in_frequency[:, :-1]) / 2
+        return Start(magnitudes, advance, difference, magnitudes)
 
     def _rounds(
         self, spectra: Tensor, mels: Tensor, tiles: Sequence["_Tile"]
@@ -247,6 +262,16 @@ class _Tile:
         length = max(self.stop - self.start - whole, int(whole and self.start == 0))
         begin = (self.before + self.start - self.first) * hop_length
         return wave[begin : begin + length * hop_length]
+
+
+def _phase_steps(start: Start) -> tuple[Tensor, Tensor]:
+    """Phase of a frame from that of the frame before: step, bin; (F, bins) each.
+
+    phase[n, k] = phase[n - 1, bin[n, k]] + step[n, k].
+    """
+    peak = _uphill(start.salience)
+    along = start.difference.cumsum(1)
+    return along + (start.advance - along).gather(1, peak), peak
 
 
 def _uphill(magnitudes: Tensor) -> Tensor:

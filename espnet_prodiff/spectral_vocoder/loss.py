@@ -19,6 +19,42 @@ def log_magnitude_loss(log_magnitudes: Tensor, spectra: Tensor, mask: Tensor) ->
     return error.sum() / (mask.sum() * error.shape[-1]).clamp(min=1)
 
 
+def phase_losses(
+    steps: tuple[Tensor, Tensor], spectra: Tensor, mask: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Squared errors of phase steps in time and in frequency, as complex numbers.
+
+    Their mean is that of the step's phasor, shorter than 1 where the mel leaves the
+    step open. Louder bins count more, by the root of their magnitude.
+
+    Args:
+        steps: Predicted phasors, see `phasor_steps`, (B, F, bins) each.
+        spectra: Complex, of the recordings, alike.
+        mask: (B, F, 1), 1 = counts.
+    """
+    weight = spectra.abs().sqrt() * mask
+    weight = weight / weight.mean((1, 2), keepdim=True).clamp(min=FLOOR)
+    in_time, in_frequency = phasor_steps(spectra)
+    over_time = (steps[0][:, 1:] - in_time).abs().square() * weight[:, 1:]
+    over_bins = (steps[1][..., 1:] - in_frequency).abs().square() * weight[..., 1:]
+    return over_time.mean(), over_bins.mean()
+
+
+def phasor_steps(spectra: Tensor) -> tuple[Tensor, Tensor]:
+    """exp(i step) of phases from frame to frame and from bin to bin.
+
+    Args:
+        spectra: Complex, (B, F, bins).
+
+    Returns:
+        (B, F - 1, bins) and (B, F, bins - 1).
+    """
+    phasors = spectra / spectra.abs().clamp(min=1e-7)
+    in_time = phasors[:, 1:] * phasors[:, :-1].conj()
+    in_frequency = phasors[..., 1:] * phasors[..., :-1].conj()
+    return in_time, in_frequency
+
+
 class MultiResolutionLoss(nn.Module):
     """Distance of waves by their spectra at half, once and twice the FFT size.
 
@@ -64,3 +100,22 @@ class MultiResolutionLoss(nn.Module):
         )
         # The gradient of a magnitude is not defined at 0.
         return spectra.transpose(1, 2).abs().clamp(min=FLOOR)
+
+
+class SpectralObjective:
+    """The loss of waves without discriminators: all parts of `MultiResolutionLoss`.
+
+    Args:
+        n_fft: See there.
+        sampling_rate: See there.
+    """
+
+    def __init__(self, n_fft: int, sampling_rate: int) -> None:
+        self.distance = MultiResolutionLoss(n_fft, sampling_rate)
+
+    def __call__(self, fake: Tensor, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss and statistics of waves (B, T_wav)."""
+        parts = self.distance.to(fake.device)(fake, real)
+        loss = sum(parts.values())
+        stats = {name: part.detach() for name, part in parts.items()}
+        return loss, {"loss": loss.detach(), "spectral_loss": loss.detach(), **stats}

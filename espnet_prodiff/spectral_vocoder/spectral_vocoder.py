@@ -1,6 +1,7 @@
 """A vocoder that predicts spectra at the frame rate and turns them into a wave."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,19 +11,20 @@ from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from torch import Tensor
 
 from espnet_prodiff.common.crops import check_hop, draw_crops
-from espnet_prodiff.common.mel_inversion import MelInversion
+from espnet_prodiff.common.mel_inversion import MelInversion, Start
 from espnet_prodiff.common.padding import validation_generator
 from espnet_prodiff.common.plugin import CHECKPOINT_FORMAT, PluginTTS
 from espnet_prodiff.errors import InputError, UserError, check_choice, check_positive
 from espnet_prodiff.spectral_vocoder.features import LinearMels, inversion_of
 from espnet_prodiff.spectral_vocoder.loss import (
     FLOOR,
-    MultiResolutionLoss,
+    SpectralObjective,
     log_magnitude_loss,
+    phase_losses,
 )
 from espnet_prodiff.spectral_vocoder.network import SpectralNetwork
 
-PHASES = ("analytic", "network")
+PHASES = ("integrated", "direct")
 Losses = tuple[Tensor, dict[str, Tensor]]
 
 
@@ -32,10 +34,11 @@ class SpectralVocoder(PluginTTS):
     The network sharpens the magnitudes that agree with the mel (`MelInversion`, the
     built-in vocoder's). Where the phases come from is ``phase``:
 
-    - "analytic": of the magnitudes, as in the built-in vocoder, which is what two cores
-      can train;
-    - "network": a second output, as in Vocos (Siuzdak 2023, 2306.00814), for GPUs: to
-      sound clean it has to be trained for long and with ``adversarial``.
+    - "integrated": the network predicts by how much they differ from frame to frame and
+      from bin to bin, which is summed up, and some rounds of Griffin-Lim follow: what
+      two cores can train;
+    - "direct": the network predicts them as in Vocos (Siuzdak 2023, 2306.00814), for
+      GPUs: to sound clean it has to be trained for long and with ``adversarial``.
 
     Text and durations are not used. It is no diffusion model and is not distilled.
 
@@ -44,11 +47,11 @@ class SpectralVocoder(PluginTTS):
         odim: Number of mel bins.
         spectral_layers: Blocks of the network.
         spectral_channels: Their channels.
-        phase: "analytic" or "network".
-        rounds: Of Griffin-Lim, that keep the mel; default: 8, or 0 with phases of the
-            network.
-        adversarial: Train against ESPnet's HiFi-GAN discriminators, with phases of the
-            network: {} or what differs from the defaults of
+        phase: "integrated" or "direct".
+        rounds: Of Griffin-Lim, that keep the mel; default: 8, or 0 with direct
+            phases.
+        adversarial: Train against ESPnet's HiFi-GAN discriminators, with direct
+            phases: {} or what differs from the defaults of
             ``espnet_prodiff.training.adversarial.AdversarialObjective``.
         crop_frames: Frames of a training clip.
         hop_length: Samples of a mel frame. The training enters the features' own.
@@ -77,7 +80,7 @@ class SpectralVocoder(PluginTTS):
         *,
         spectral_layers: int = 8,
         spectral_channels: int = 256,
-        phase: str = "analytic",
+        phase: str = "integrated",
         rounds: int | None = None,
         adversarial: Mapping[str, Any] | None = None,
         crop_frames: int = 48,
@@ -93,14 +96,14 @@ class SpectralVocoder(PluginTTS):
             check_positive(name, locals()[name])
         if rounds is not None and (not isinstance(rounds, int) or rounds < 0):
             raise UserError(f"rounds is {rounds!r}, expected a whole number >= 0")
-        if adversarial is not None and phase == "analytic":
+        if adversarial is not None and phase == "integrated":
             raise UserError(
-                "adversarial training goes with phase: network, but phase is "
-                "analytic: no gradient passes through phases that are not learnt"
+                "adversarial training goes with phase: direct, but phase is "
+                "integrated: no gradient passes through the sum"
             )
         self.idim, self.odim, self.phase = idim, odim, phase
         self.hop_length, self.fs, self.n_fft = hop_length, sampling_rate, n_fft
-        self.rounds = (8 if phase == "analytic" else 0) if rounds is None else rounds
+        self.rounds = (8 if phase == "integrated" else 0) if rounds is None else rounds
         self.adversarial = adversarial
         # Frames at either end of a clip whose windows reach beyond it.
         self.edge = -(-n_fft // (2 * hop_length))
@@ -114,7 +117,7 @@ class SpectralVocoder(PluginTTS):
         self.network = SpectralNetwork(
             odim,
             n_fft // 2 + 1,
-            1 if phase == "analytic" else 2,
+            5 if phase == "integrated" else 2,
             spectral_channels,
             spectral_layers,
         )
@@ -167,20 +170,30 @@ class SpectralVocoder(PluginTTS):
         crops = draw_crops(speech, speech_lengths, feats, feats_lengths, *places)
         mels = self._linear(crops.mel.transpose(1, 2))
         valid = torch.ones_like(crops.wav) if crops.mask is None else crops.mask
-        if self.phase == "analytic":
-            loss, stats = self._magnitude_loss(mels, crops.wav[:, 0], valid[:, 0])
+        if self.phase == "integrated":
+            loss, stats = self._spectral_loss(mels, crops.wav[:, 0], valid[:, 0])
         else:
             loss, stats = self._wave_loss(mels, crops.wav[:, 0], valid[:, 0])
         return force_gatherable((loss, stats, len(speech)), loss.device)
 
-    def _magnitude_loss(self, mels: Tensor, wav: Tensor, valid: Tensor) -> Losses:
+    def _spectral_loss(self, mels: Tensor, wav: Tensor, valid: Tensor) -> Losses:
         inside = slice(self.edge, self.crop_frames - self.edge)
         spectra = self.inversion.stft(wav)[:, inside]
-        predicted = self._outputs(mels)[0][:, inside]
+        log_magnitudes, *steps = self._outputs(mels)
+        steps = tuple(step[:, inside] for step in self._phasors(steps))
         # Frames whose windows end before the recording does.
         mask = valid[:, :: self.hop_length, None][:, 2 * self.edge :]
-        loss = log_magnitude_loss(predicted, spectra, mask)
-        return loss, {"loss": loss.detach()}
+        in_time, in_frequency = phase_losses((steps[0], steps[1]), spectra, mask)
+        parts = {
+            "log_magnitude": log_magnitude_loss(
+                log_magnitudes[:, inside], spectra, mask
+            ),
+            "phase_in_time": in_time,
+            "phase_in_frequency": in_frequency,
+        }
+        loss = sum(parts.values())
+        stats = {name: part.detach() for name, part in parts.items()}
+        return loss, {"loss": loss.detach(), **stats}
 
     def _wave_loss(self, mels: Tensor, wav: Tensor, valid: Tensor) -> Losses:
         fake = self.inversion.istft(self._spectra(mels))
@@ -227,25 +240,41 @@ class SpectralVocoder(PluginTTS):
             )
         return self.linear_mels(feats)
 
-    def _first_spectra(self, mel: Tensor, begin: int, end: int) -> Tensor:
+    def _first_spectra(self, mel: Tensor, begin: int, end: int) -> Start | Tensor:
         """What the rounds start from, for frames of a magnitude mel (F, odim)."""
         before = max(begin - self.network.context, 0)
         around = mel[None, before : end + self.network.context]
         inside = slice(begin - before, end - before)
-        if self.phase == "network":
+        if self.phase == "direct":
             return self._spectra(around)[0, inside]
-        magnitudes = self._outputs(around)[0][0, inside].exp()
+        log_magnitudes, *steps = (out[0, inside] for out in self._outputs(around))
+        magnitudes = log_magnitudes.exp()
         for _ in range(2):
             magnitudes = self.inversion.agree(magnitudes, mel[begin:end])
-        return magnitudes
+        in_time, in_frequency = self._phasors(steps)
+        # A peak whose phase is hard to tell ahead is a poor one to hang others on.
+        salience = magnitudes * in_time.abs()
+        return Start(magnitudes, in_time.angle(), in_frequency.angle(), salience)
+
+    def _phasors(self, outputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Phasors of the steps in time and in frequency, of the network's outputs.
+
+        It predicts by how much they differ from those of the bin's own frequency and of
+        a sound in the middle of the window.
+        """
+        turn = 2 * math.pi * self.hop_length / self.n_fft
+        bins = torch.arange(self.n_fft // 2 + 1, device=outputs[0].device)
+        rotation = torch.polar(torch.ones_like(bins, dtype=torch.float), turn * bins)
+        in_time = torch.complex(outputs[0], outputs[1]) * rotation
+        return in_time, -torch.complex(outputs[2], outputs[3])
 
     def _spectra(self, mels: Tensor) -> Tensor:
         """Complex spectra (B, F, bins) of magnitude mels, phases by the network."""
         log_magnitudes, angles = self._outputs(mels)
         return torch.polar(log_magnitudes.exp(), angles)
 
-    def _outputs(self, mels: Tensor) -> Tensor:
-        """Log-magnitudes (B, F, bins) of magnitude mels (B, F, odim), and phases."""
+    def _outputs(self, mels: Tensor) -> list[Tensor]:
+        """Log-magnitudes (B, F, bins) of magnitude mels (B, F, odim), and the rest."""
         with torch.no_grad():
             prior = self.inversion.magnitudes(mels).clamp(min=FLOOR).log()
         # Logarithms of the mels of speech are -4 +- 2.5.
@@ -253,22 +282,3 @@ class SpectralVocoder(PluginTTS):
         log_magnitudes, *angles = outputs.unbind(1)
         # No network starts with spectra louder than any sound.
         return [(prior + log_magnitudes).clamp(max=10), *angles]
-
-
-class SpectralObjective:
-    """The loss of waves without discriminators: all parts of `MultiResolutionLoss`.
-
-    Args:
-        n_fft: See there.
-        sampling_rate: See there.
-    """
-
-    def __init__(self, n_fft: int, sampling_rate: int) -> None:
-        self.distance = MultiResolutionLoss(n_fft, sampling_rate)
-
-    def __call__(self, fake: Tensor, real: Tensor) -> Losses:
-        """Loss and statistics of waves (B, T_wav)."""
-        parts = self.distance.to(fake.device)(fake, real)
-        loss = sum(parts.values())
-        stats = {name: part.detach() for name, part in parts.items()}
-        return loss, {"loss": loss.detach(), "spectral_loss": loss.detach(), **stats}

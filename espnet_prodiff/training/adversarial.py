@@ -23,7 +23,7 @@ from espnet2.utils.build_dataclass import build_dataclass
 from torch import Tensor, nn
 
 from espnet_prodiff.errors import ConfigError, check_choice
-from espnet_prodiff.spectral_vocoder.spectral_vocoder import SpectralObjective
+from espnet_prodiff.spectral_vocoder.loss import SpectralObjective
 from espnet_prodiff.training.trainer import DiffusionTrainer
 
 TURNS = ("generator", "discriminator")
