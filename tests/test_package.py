@@ -15,7 +15,7 @@ FLOORS = (
     ("errors",),
     ("diffusion", "fileio"),
     ("common",),
-    ("prodiff", "diffwave", "wavegrad2", "alignment"),
+    ("prodiff", "diffwave", "wavegrad2", "spectral_vocoder", "alignment"),
     ("training",),
     ("inference",),
     ("evaluation",),

@@ -18,9 +18,11 @@ CLASSES: dict[str, type[PluginTTS]] = {
     "wavegrad2": WaveGrad2,
     "spectral_vocoder": SpectralVocoder,
 }
-DIFFUSION_CLASSES: dict[str, type[DiffusionTTS]] = {
-    key: model for key, model in CLASSES.items() if issubclass(model, DiffusionTTS)
-}
+
+
+def diffusion_classes() -> dict[str, type[DiffusionTTS]]:
+    """Those among them that are diffusion models, which can be distilled."""
+    return {k: v for k, v in CLASSES.items() if issubclass(v, DiffusionTTS)}
 
 
 def register() -> None:

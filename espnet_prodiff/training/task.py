@@ -35,7 +35,7 @@ from espnet_prodiff.training.feature_options import copy_feature_options
 from espnet_prodiff.training.learning_rate import fill_onecycle_defaults
 from espnet_prodiff.training.moving_average import WeightAverage
 from espnet_prodiff.training.options import add_options
-from espnet_prodiff.training.registry import CLASSES, DIFFUSION_CLASSES, register
+from espnet_prodiff.training.registry import CLASSES, diffusion_classes, register
 from espnet_prodiff.training.resume import refuse_changed_model
 from espnet_prodiff.training.teacher import Teacher, read_teacher, record_teacher
 from espnet_prodiff.training.trainer import DiffusionTrainer
@@ -60,9 +60,9 @@ class DiffusionTTSTask(TTSTask):
         args.tts = cls._known_key(args.tts)
         ours = args.tts in CLASSES
         teacher_file = getattr(args, "teacher_model_file", None)
-        if teacher_file is not None and args.tts not in DIFFUSION_CLASSES:
+        if teacher_file is not None and args.tts not in diffusion_classes():
             raise ConfigError(
-                f"teacher_model_file is for {', '.join(DIFFUSION_CLASSES)}, not for "
+                f"teacher_model_file is for {', '.join(diffusion_classes())}, not for "
                 f"{args.tts}"
             )
         if not ours and FORMAT_KEY in args.tts_conf:

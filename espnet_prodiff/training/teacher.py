@@ -12,7 +12,7 @@ from espnet_prodiff.common.plugin import FORMAT_KEY
 from espnet_prodiff.errors import ConfigError
 from espnet_prodiff.fileio.checkpoint import file_sha256
 from espnet_prodiff.fileio.yaml_files import read_yaml, write_yaml
-from espnet_prodiff.training.registry import DIFFUSION_CLASSES
+from espnet_prodiff.training.registry import diffusion_classes
 
 RECORD = "teacher.yaml"  # in the directory of a student's training
 
@@ -66,12 +66,12 @@ def read_teacher(model_file: str | Path, num_steps: int | None = None) -> Teache
             f"is {config.get('tts')}, its tts_conf has no key {FORMAT_KEY}. "
             "Train one with --tts prodiff through python3 -m espnet_prodiff"
         )
-    if config["tts"] not in DIFFUSION_CLASSES:
+    model_class = diffusion_classes().get(config["tts"])
+    if model_class is None:
         raise ConfigError(
             f"the teacher {model_file} is a model of 'tts: {config['tts']}', which has "
-            f"no steps to distil: give one of {', '.join(DIFFUSION_CLASSES)}"
+            f"no steps to distil: give one of {', '.join(diffusion_classes())}"
         )
-    model_class = DIFFUSION_CLASSES[config["tts"]]
     total = model_class.num_train_steps_of(conf)
     num_steps = num_steps or model_class.num_steps_of(conf)
     if not 1 <= num_steps <= total:
