@@ -30,6 +30,7 @@ from espnet_prodiff.fileio.audio import read_audio
 from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.inference.builtin_vocoder import BuiltinVocoder
 from espnet_prodiff.inference.mel_contract import MelContract
+from espnet_prodiff.inference.wave_generator import WaveGenerator
 
 ROUNDS = (4, 8, 16, 32)
 
@@ -71,6 +72,10 @@ def main() -> None:
     parser.add_argument("--wav_scp", required=True, type=Path)
     parser.add_argument("--fs", type=int, default=22050)
     parser.add_argument("--threads", type=int, default=1)
+    what = "Trained vocoders of ours beside them, name=file.pth"
+    parser.add_argument(
+        "--models", nargs="*", default=[], metavar="NAME=FILE", help=what
+    )
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -78,6 +83,9 @@ def main() -> None:
     contract = MelContract.of_feats_extract(extract)
     vocoders = {"librosa, 32 rounds": librosa_vocoder(contract, 32)}
     vocoders |= {f"built-in, {n} rounds": BuiltinVocoder(contract, n) for n in ROUNDS}
+    for model in args.models:
+        name, file = model.split("=", 1)
+        vocoders[name] = WaveGenerator(file)
     scores = {name: {} for name in vocoders}
     table = read_table(args.wav_scp)
     for number, (utt, file) in enumerate(tqdm(table.items(), unit="utt")):

@@ -8,13 +8,22 @@ if TYPE_CHECKING:
     from espnet_prodiff.inference.text2speech import Text2Speech
     from espnet_prodiff.inference.wave_generator import WaveGenerator
     from espnet_prodiff.prodiff import ProDiff
+    from espnet_prodiff.spectral_vocoder import SpectralVocoder
     from espnet_prodiff.wavegrad2 import WaveGrad2
 
 __version__ = "0.1.0"
-__all__ = ["DiffWave", "ProDiff", "Text2Speech", "WaveGenerator", "WaveGrad2"]
+__all__ = [
+    "DiffWave",
+    "ProDiff",
+    "SpectralVocoder",
+    "Text2Speech",
+    "WaveGenerator",
+    "WaveGrad2",
+]
 
 _MODULES = {
     "DiffWave": "diffwave",
+    "SpectralVocoder": "spectral_vocoder",
     "ProDiff": "prodiff",
     "Text2Speech": "inference.text2speech",
     "WaveGenerator": "inference.wave_generator",
