@@ -10,6 +10,7 @@ from espnet_prodiff.common.plugin import PluginTTS
 from espnet_prodiff.common.sampling import SAMPLING_OPTIONS, Sampling
 from espnet_prodiff.diffusion import Denoiser, sample
 from espnet_prodiff.diffusion.model_times import SamplingTimes
+from espnet_prodiff.diffusion.narrowing import ChannelAxes
 
 Callback = Callable[[dict[str, Any]], None]
 
@@ -50,6 +51,8 @@ class DiffusionTTS(PluginTTS):
         train_times: "discrete" or "continuous", where it is no option.
         layer_major: Weights of the network that serve all residual layers, layer by
             layer.
+        channel_axes: What the channels of the network's weights are, see
+            ``diffusion.narrowing``, where a narrower student is to take over some.
     """
 
     data_power = 1.0
@@ -57,6 +60,7 @@ class DiffusionTTS(PluginTTS):
     default_num_steps = 8
     train_times = "continuous"
     layer_major: Collection[str] = ()
+    channel_axes: ChannelAxes | None = None
     trains_denoiser_only = False
 
     def set_diffusion(

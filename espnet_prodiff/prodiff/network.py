@@ -48,6 +48,15 @@ class ProDiffNetwork(nn.Module):
 
     # Serve all layers at once, their rows layer by layer.
     LAYER_MAJOR = ("step_proj", "cond_proj")
+    # What a narrower student takes over; the embedding of the step begins anew.
+    CHANNEL_AXES = {
+        "in_proj": ("hidden", ""),
+        "cond_proj": ("gate* gate*", ""),
+        "conv": ("gate* gate*", "hidden"),
+        "out": ("hidden skip", "gate*"),
+        "skip_proj": ("head", "skip"),
+        "out_proj": ("", "head"),
+    }
 
     def __init__(
         self,

@@ -69,6 +69,7 @@ class ProDiff(DiffusionTTS, TextEncoder):
     # between these a trained teacher's few steps come nearest to its many.
     snr_ends = (-30.0, 30.0)
     layer_major = ProDiffNetwork.LAYER_MAJOR
+    channel_axes = ProDiffNetwork.CHANNEL_AXES
 
     def __init__(
         self,

@@ -25,7 +25,9 @@ def init_student(model: AbsESPnetModel, model_file: Path) -> None:
     network = model.tts.denoiser.network
     initial = network.state_dict()
     theirs = {k[len(NETWORK) :]: v for k, v in weights.items() if k.startswith(NETWORK)}
-    inherited = weights_from_teacher(initial, theirs, model.tts.layer_major)
+    inherited = weights_from_teacher(
+        initial, theirs, model.tts.layer_major, model.tts.channel_axes
+    )
     others = {k: v for k, v in weights.items() if not k.startswith(NETWORK)}
     states = {NETWORK + name: value for name, value in (initial | inherited).items()}
     fit_weights(model, others | states, model_file)

@@ -15,10 +15,9 @@ def make_network(layers, channels=8):
     return network
 
 
-def weights_for(student, teacher):
-    return weights_from_teacher(
-        student.state_dict(), teacher.state_dict(), ProDiffNetwork.LAYER_MAJOR
-    )
+def weights_for(student, teacher, channel_axes=ProDiffNetwork.CHANNEL_AXES):
+    states = student.state_dict(), teacher.state_dict()
+    return weights_from_teacher(*states, ProDiffNetwork.LAYER_MAJOR, channel_axes)
 
 
 def test_the_same_network_takes_over_everything():
@@ -57,6 +56,69 @@ def test_half_the_layers_compute_what_they_did_in_the_teacher():
         assert all(map(torch.equal, got, expected))
 
 
-def test_other_widths_take_over_nothing_of_that_width():
+def hide(narrow, wide, columns):
+    """Put a network's channels among those of a wider one, whose others are silent.
+
+    ``columns`` are its channels there; each kind of channels is shifted by one more,
+    so that they lie elsewhere in every kind.
+    """
+    kinds = {"hidden": 0, "gate": 1, "skip": 2, "head": 3}
+    width = wide.in_proj.out_channels
+    places = {k: (torch.tensor(columns) + i) % width for k, i in kinds.items()}
+    pairs = {
+        "in_proj": (["hidden"], []),
+        "cond_proj": (["gate", "gate"] * len(wide.layers), []),
+        "conv": (["gate", "gate"], ["hidden"]),
+        "out": (["hidden", "skip"], ["gate"]),
+        "skip_proj": (["head"], ["skip"]),
+        "out_proj": ([], ["head"]),
+    }
+    modules = dict(wide.named_modules())
+    with torch.no_grad():
+        for name, module in narrow.named_modules():
+            if name.split(".")[-1] not in pairs:
+                continue
+            weight, bias = module.weight, module.bias
+            for axis, kinds_there in enumerate(pairs[name.split(".")[-1]]):
+                if not kinds_there:
+                    continue
+                place = torch.cat(
+                    [places[kind] + i * width for i, kind in enumerate(kinds_there)]
+                )
+                shape = list(weight.shape)
+                shape[axis] = len(kinds_there) * width
+                weight = weight.new_zeros(shape).index_copy(axis, place, weight)
+                if axis == 0:
+                    zeros = bias.new_zeros(shape[0])
+                    bias = zeros.index_copy(0, place, bias)
+            modules[name].weight.copy_(weight)
+            modules[name].bias.copy_(bias)
+        for network in (narrow, wide):  # which begins anew in another width
+            network.step_proj.weight.zero_()
+            network.step_proj.bias.zero_()
+
+
+def test_a_narrower_student_keeps_the_channels_that_do_something():
+    inner, teacher, student = (
+        make_network(3, 6),
+        make_network(3, 10),
+        make_network(3, 6),
+    )
+    hide(inner, teacher, [0, 2, 3, 4, 5, 6])
+    inherited = weights_for(student, teacher)
+    student.load_state_dict(student.state_dict() | inherited)
+    student.step_proj.load_state_dict(inner.step_proj.state_dict())
+    x, t, cond = torch.randn(2, 4, 9), torch.tensor([1.0, 3.0]), torch.randn(2, 6, 9)
+    expected = inner(x, t, cond)
+    torch.testing.assert_close(student(x, t, cond), expected)
+    torch.testing.assert_close(teacher(x, t, cond), expected)
+    # In a third of the layers as well: those of its layers 0, 1, 2 are their own.
+    shallow = weights_for(make_network(1, 6), teacher)
+    assert torch.equal(shallow["layers.0.out.weight"], inner.layers[0].out.weight)
+
+
+def test_wider_students_and_networks_without_channel_axes_begin_anew():
     # Only the bias of the mel bins does not depend on the width.
-    assert set(weights_for(make_network(4, 6), make_network(4, 8))) == {"out_proj.bias"}
+    wider = weights_for(make_network(4, 10), make_network(4, 8))
+    unknown = weights_for(make_network(4, 6), make_network(4, 8), None)
+    assert set(wider) == set(unknown) == {"out_proj.bias"}
