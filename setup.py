@@ -46,6 +46,7 @@ setup(
         "filelock",
         "h5py",
         "humanfriendly",
+        "inflect",
         "kaldiio",
         "librosa",
         "packaging",

@@ -22,7 +22,7 @@ from espnet2.utils.types import float_or_none, int_or_none, str2bool, str_or_non
 from espnet_prodiff.common.memory import keep_freed_memory
 from espnet_prodiff.errors import UserError, one_message
 from espnet_prodiff.inference.decoding import decode_files, decode_texts
-from espnet_prodiff.inference.text import UNKNOWN_SYMBOLS
+from espnet_prodiff.inference.text import TEXT_NORMALIZERS, UNKNOWN_SYMBOLS
 from espnet_prodiff.inference.text2speech import Text2Speech
 
 __all__ = ["Text2Speech", "get_parser", "main"]
@@ -81,6 +81,18 @@ def get_parser() -> argparse.ArgumentParser:
         default="error",
         help="What to do with symbols that the model does not know: name them and "
         "leave the utterance out, or leave the symbols out",
+    )
+    add(
+        "--text_normalizer",
+        choices=TEXT_NORMALIZERS,
+        default="auto",
+        help="Whether numbers, dates, addresses and signs are read as words: by the "
+        "language that the model's g2p or cleaner tells, as English, or not at all",
+    )
+    add(
+        "--lexicon",
+        type=str_or_none,
+        help="A file with a word, a tab or two spaces and its phones in each line",
     )
     return parser
 

@@ -23,7 +23,7 @@ ABBREVIATIONS = frozenset(
 WORDS_AS_WELL = frozenset("no in sun sat wed mar id art max min sec ex est".split())
 STARTERS = frozenset(
     """
-    a after although and another any are as at because before but did do each even
+    a after all although and another any are as at because before but did do each even
     every few for had has have he her here his how however i if in indeed is it its
     many more most my no nobody none nor not nothing now of on once one only or
     other others our perhaps she since so some such that the their then there these

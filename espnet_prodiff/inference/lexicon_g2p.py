@@ -54,10 +54,12 @@ class LexiconG2p:
         lexicon: Phones by the word, lower-case unless only capitals are read so.
         language: ISO 639-1, for the normalisation of texts, as the next.
         reads_numbers: Digits are to be words before.
+        letter_gap: What is read letter by letter has points: "U.S.".
     """
 
     language = "en"
     reads_numbers = False
+    letter_gap = "."
 
     def __init__(self, lexicon: str | Path, letter_to_sound: str | Path) -> None:
         """Read the lexicon, lines "word phone phone ..." in xz, and the guesser.

@@ -91,6 +91,21 @@ def split_sentences(text: str, max_chars: int = MAX_CHARS) -> list[Sentence]:
     return pieces
 
 
+def one_line(text: str) -> str:
+    """Return a text without line breaks: a line that ends bare gets a point.
+
+    A text of one line is not touched.
+    """
+    if not LINES.search(text) and "\f" not in text and "\u2029" not in text:
+        return text
+    lines = [line for part in PARAGRAPHS.split(text) for line in _unwrapped(part)]
+    ended = [
+        line + "." if line.rstrip(CLOSERS)[-1:].isalnum() else line
+        for line in lines[:-1]
+    ]
+    return " ".join([*ended, *lines[-1:]])
+
+
 def _break_seconds(match: re.Match) -> float:
     time = BREAK_TIME.fullmatch(match.group(1))
     seconds = float(time[1]) / (1000 if time[2] == "ms" else 1) if time else -1.0

@@ -4,38 +4,76 @@ from __future__ import annotations
 
 import logging
 import re
+from pathlib import Path
 
 import numpy as np
 from espnet2.train.preprocessor import CommonPreprocessor
 
-from espnet_prodiff.errors import TextError, check_choice
+from espnet_prodiff.errors import InputError, TextError, check_choice
+from espnet_prodiff.inference.normalization.normalizer import TextNormalizer
+from espnet_prodiff.inference.normalization.voice import voice_of
+from espnet_prodiff.inference.pronunciation import Pronunciation
 
 UNKNOWN_SYMBOLS = ("error", "skip")
+TEXT_NORMALIZERS = ("auto", "english", "none")
 LINE_BREAKS = re.compile(r"\s*[\n\r\t\f\v\x85\u2028\u2029]\s*")
+GLUED = re.compile(r"([;:,.!?\u2014\u2026]*)(.*)", re.DOTALL)
+LANGUAGE_FLAG = re.compile(r"\([a-z]{2,3}(?:-[a-z0-9-]+)?\)")
 SHOWN = 80  # characters of a text in a message
 
 
 class TextToIds:
-    """ESPnet's cleaner, g2p and token table, with unknown symbols refused or left out.
+    """Normalisation, ESPnet's cleaner, g2p and token table, and nothing lost unsaid.
 
     ESPnet maps what is not in the token list to ``<unk>``, a token that training has
     hardly ever heard: the words come out garbled without any message.
     """
 
     def __init__(
-        self, preprocess: CommonPreprocessor | None, unknown_symbols: str = "error"
+        self,
+        preprocess: CommonPreprocessor | None,
+        unknown_symbols: str = "error",
+        text_normalizer: str = "auto",
+        lexicon: str | Path | None = None,
     ) -> None:
         """Keep a TTS task's preprocessor, None where the model takes token ids.
 
-        With ``unknown_symbols`` "error" a text is refused; "skip" leaves the symbols
-        out with a warning.
+        Args:
+            preprocess: ESPnet's, as the task builds it.
+            unknown_symbols: "error" refuses a text with symbols or scripts that the
+                model does not know; "skip" leaves them out with a warning.
+            text_normalizer: "auto": typography, marks and, for English voices, numbers,
+                dates, addresses and signs become what the model reads; "english": the
+                same for a model that does not tell its language; "none".
+            lexicon: See `Pronunciation`.
 
         Raises:
-            UserError: ``unknown_symbols`` is neither.
+            UserError: An option is not one of its choices, or the model has no phones.
+            FileNotFoundError, DataError: See `Pronunciation`.
         """
         check_choice("unknown_symbols", unknown_symbols, UNKNOWN_SYMBOLS)
+        check_choice("text_normalizer", text_normalizer, TEXT_NORMALIZERS)
         self.preprocess = preprocess
         self.unknown_symbols = unknown_symbols
+        self.normalize: TextNormalizer | None = None
+        self.pronunciation: Pronunciation | None = None
+        self._has_espeak = False
+        if preprocess is not None:
+            g2p_type = getattr(preprocess.tokenizer, "g2p_type", None)
+            self._has_espeak = str(g2p_type).startswith("espeak")
+            skip = unknown_symbols == "skip"
+            language = "en" if text_normalizer == "english" else None
+            known = text_normalizer != "none"
+            voice = voice_of(preprocess, language) if known else None
+            self.normalize = TextNormalizer(voice, skip)
+            if hasattr(preprocess.tokenizer, "g2p"):
+                table = preprocess.token_id_converter.token2id
+                self.pronunciation = Pronunciation(table, lexicon)
+        if lexicon is not None and self.pronunciation is None:
+            raise InputError(
+                f"a lexicon ({lexicon}) is for models of phones, but this one has "
+                "letters or token ids"
+            )
 
     def __call__(self, text: str) -> np.ndarray:
         """Turn a text into token ids ``(T_text,)``, int64.
@@ -43,17 +81,14 @@ class TextToIds:
         Raises:
             TextError: The text is empty, or holds unknown symbols.
         """
-        if self.preprocess is None:
+        if self.preprocess is None or self.normalize is None:
             raise TextError(
                 "this model was trained on token ids (use_preprocessor: false): pass "
                 "ids, not a string"
             )
-        if LINE_BREAKS.search(text):
-            text = LINE_BREAKS.sub(" ", text).strip()
         if not text.strip():
             raise TextError("the text is empty: expected something to say")
-        cleaned = self.preprocess.text_cleaner(text)
-        tokens = list(self.preprocess.tokenizer.text2tokens(cleaned))
+        tokens = self.tokens(text)
         table = self.preprocess.token_id_converter.token2id
         unknown = [(i, token) for i, token in enumerate(tokens) if token not in table]
         if unknown:
@@ -73,6 +108,46 @@ class TextToIds:
         if not tokens:
             raise TextError(f"nothing to say is left of the text {shortened(text)}")
         return np.array([table[token] for token in tokens], dtype=np.int64)
+
+    def tokens(self, text: str) -> list[str]:
+        """Return a text's tokens, those that the model does not know among them.
+
+        Raises:
+            TextError: Words in a script, or phones, that the model does not know.
+        """
+        if self.pronunciation is None:
+            return self._g2p(text)
+        tokens: list[str] = []
+        for stretch in self.pronunciation.stretches(text):
+            tokens += self._g2p(stretch) if isinstance(stretch, str) else stretch
+        return tokens
+
+    def _g2p(self, text: str) -> list[str]:
+        text = self.normalize(text)
+        if LINE_BREAKS.search(text):
+            text = LINE_BREAKS.sub(" ", text).strip()
+        if not text.strip():
+            return []
+        cleaned = self.preprocess.text_cleaner(text)
+        tokens = self.preprocess.tokenizer.text2tokens(cleaned)
+        return [part for token in tokens for part in self._known_parts(token)]
+
+    def _known_parts(self, token: str) -> list[str]:
+        """Return a token, or what is known of one that espeak made.
+
+        It glues marks to phones, and tells by "(en)" where it changes its language.
+        """
+        table = self.preprocess.token_id_converter.token2id
+        if token in table or not self._has_espeak:
+            return [token]
+        if LANGUAGE_FLAG.fullmatch(token):
+            return []
+        marks, phone = GLUED.fullmatch(token).groups()
+        if not marks or (phone and phone not in table):
+            return [token]
+        known = [part for part in (*marks, phone) if part in table]
+        self.normalize.notes.changed("marks at a phone", token, " ".join(known))
+        return known
 
 
 def shortened(text: str) -> str:

@@ -69,6 +69,8 @@ class Text2Speech(ESPnetText2Speech):
         vocoder_num_steps: int | None = None,
         vocoder_schedule: str | Sequence[float] | None = None,
         unknown_symbols: str = "error",
+        text_normalizer: str = "auto",
+        lexicon: str | Path | None = None,
     ) -> None:
         """Load a model and its vocoder.
 
@@ -99,7 +101,9 @@ class Text2Speech(ESPnetText2Speech):
             temperature: Factor on the noise.
             vocoder_num_steps: Of a DiffWave vocoder, as ``num_steps``.
             vocoder_schedule: Of a DiffWave vocoder, as ``schedule``.
-            unknown_symbols: "error" or "skip", see `TextToIds`.
+            unknown_symbols: "error" or "skip", see `TextToIds`, as the next two.
+            text_normalizer: "auto", "english" or "none".
+            lexicon: A file of words and their phones.
 
         Raises:
             FileNotFoundError: A file does not exist.
@@ -115,8 +119,15 @@ class Text2Speech(ESPnetText2Speech):
         self.normalize = model.normalize
         self.feats_extract = model.feats_extract
         prepare_espeak(getattr(train_args, "g2p", None))
+<<<<<<< HEAD
         self.preprocess_fn = build_preprocessor(train_args)
         self.text_to_ids = TextToIds(self.preprocess_fn, unknown_symbols)
+=======
+        self.preprocess_fn = TTSTask.build_preprocess_fn(train_args, False)
+        self.text_to_ids = TextToIds(
+            self.preprocess_fn, unknown_symbols, text_normalizer, lexicon
+        )
+>>>>>>> 0ebcfec (Any text: normalisation, phones in a text, a lexicon)
         self.use_teacher_forcing = use_teacher_forcing
         self.seed = seed
         self.always_fix_seed = always_fix_seed

@@ -39,9 +39,9 @@ def test_empty_text(text2speech, text):
         text2speech.batch(["hi", text])
 
 
-def test_a_line_break_is_a_space(text2speech):
+def test_a_line_break_is_a_pause(text2speech):
     expected = text2speech("one. two.", seed=0)["feat_gen"]
-    for text in ("one.\ntwo.", " one.\r\n\ttwo.\n"):
+    for text in ("one.\ntwo.", " one.\r\n\ttwo.\n", "one\n\ntwo."):
         torch.testing.assert_close(text2speech(text, seed=0)["feat_gen"], expected)
     with pytest.raises(TextError, match="empty"):
         text2speech("\n \n")
@@ -49,8 +49,8 @@ def test_a_line_break_is_a_space(text2speech):
 
 def test_a_long_text_is_not_repeated_in_an_error(text2speech):
     with pytest.raises(TextError) as error:
-        text2speech("hello there " * 500 + "#")
-    assert "'#' (token" in str(error.value) and len(str(error.value)) < 500
+        text2speech("hello there " * 500 + "7")
+    assert "'7' (token" in str(error.value) and len(str(error.value)) < 500
 
 
 def test_no_text_is_refused(text2speech):
@@ -61,7 +61,6 @@ def test_no_text_is_refused(text2speech):
 def test_unknown_symbols_are_named_with_their_place(text2speech, files):
     with pytest.raises(TextError) as error:
         text2speech("caf\u00e9 at 7.")
-    assert "'\u00e9' (token 4 of 10, character 4)" in str(error.value)
     assert "'7' (token 9 of 10, character 9)" in str(error.value)
     with pytest.raises(TextError, match="'7' .*, in 'h 7 i 7'"):
         text2speech("h7i7")

@@ -1,0 +1,1 @@
+"""Any text as what a voice can read: typography, scripts, numbers, symbols."""
