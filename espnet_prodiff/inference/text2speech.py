@@ -119,15 +119,10 @@ class Text2Speech(ESPnetText2Speech):
         self.normalize = model.normalize
         self.feats_extract = model.feats_extract
         prepare_espeak(getattr(train_args, "g2p", None))
-<<<<<<< HEAD
         self.preprocess_fn = build_preprocessor(train_args)
-        self.text_to_ids = TextToIds(self.preprocess_fn, unknown_symbols)
-=======
-        self.preprocess_fn = TTSTask.build_preprocess_fn(train_args, False)
         self.text_to_ids = TextToIds(
             self.preprocess_fn, unknown_symbols, text_normalizer, lexicon
         )
->>>>>>> 0ebcfec (Any text: normalisation, phones in a text, a lexicon)
         self.use_teacher_forcing = use_teacher_forcing
         self.seed = seed
         self.always_fix_seed = always_fix_seed

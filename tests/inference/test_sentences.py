@@ -96,12 +96,8 @@ def test_long_sentences_are_cut_at_their_clauses():
 
 ATOMS = [
     *"a|Dr.|U.S.|the|The|3.14|1,000|e\u0301|\U0001f600|[[|]]|[[AH0 B]]|<b>".split("|"),
-<<<<<<< HEAD
     *'. ! ? ... , ; : \u2014 - " \u201d ( )'.split(),
     *"\u3002 \u300d \u6c34 \u0939 \u0964 |".split(),
-=======
-    *'. ! ? ... , ; : \u2014 - " \u201d ( ) \u3002 \u300d \u6c34 \u0964 |'.split(),
->>>>>>> 0ebcfec (Any text: normalisation, phones in a text, a lexicon)
     *(" ", " ", " ", "\n", "\n\n", "\t", "\u00a0", "\u200b", "\u2028", "\r\n", "\f"),
     "x" * 60,
 ]
