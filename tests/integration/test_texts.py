@@ -64,7 +64,7 @@ def test_unknown_symbols_are_named_with_their_place(text2speech, files):
     assert "'7' (token 9 of 10, character 9)" in str(error.value)
     with pytest.raises(TextError, match="'7' .*, in 'h 7 i 7'"):
         text2speech("h7i7")
-    assert TextToIds(text2speech.preprocess_fn, "skip")("h\u00e9i").tolist() == [10, 11]
+    assert TextToIds(text2speech.preprocess_fn, "skip")("h7i").tolist() == [10, 11]
     with pytest.raises(TextError, match="nothing to say is left"):
         TextToIds(text2speech.preprocess_fn, "skip")("77")
     with pytest.raises(ValueError, match="must be one of error, skip"):

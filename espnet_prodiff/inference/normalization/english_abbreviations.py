@@ -51,6 +51,7 @@ DOTTED = re.compile(
     r"\b(?:[A-Za-z]\.){2,}|\b(?:[A-Za-z]\.)+[A-Za-z]\b(?!\.\w)|\bPh\.\s?D\."
 )
 INITIAL = re.compile(r"\b([A-Z])\.(?=\s+([^\W\d_]\w*))")
+AMERICA = re.compile(r"\bUS\b(?!\$)")  # to a g2p the word "us"
 SLASH = re.compile(r"\b(w/o|b/c|n/a|w/)(?=\s|$)", re.IGNORECASE)
 
 
@@ -63,6 +64,8 @@ def read_abbreviations(text: str, known: frozenset[str], spell: bool) -> str:
         spell: Whether "U.S." becomes letters without points.
     """
     text = SLASH.sub(lambda match: SLASHED[match[1].lower()], text)
+    if spell and text.upper() != text:  # not shouted
+        text = AMERICA.sub(f"U{LETTER_GAP}S", text)
     if "." not in text:
         return text
     text = LATIN.sub(lambda m: "for example," if m[1][0] in "eE" else "that is,", text)

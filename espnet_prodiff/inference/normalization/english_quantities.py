@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from espnet_prodiff.inference.normalization.english_dates import LETTER_GAP
+
 NUMBER = r"\d[\d,]*(?:\.\d+)?"
 SCALES = {"k": "thousand", "m": "million", "mn": "million", "b": "billion"}
 SCALES |= {"bn": "billion", "t": "trillion", "tn": "trillion"}
@@ -27,7 +29,12 @@ MONEY = re.compile(
     r"(?:\s?(k|mn?|bn?|tn?)\b|\s(thousand|million|billion|trillion)\b)?"
 )
 MONEY_BEHIND = re.compile(rf"(?<![\w.])({NUMBER})\s?([{SIGNS}\u00a2])(?!\d)")
-COUNTRIES = {"US": "US", "AU": "Australian", "CA": "Canadian", "NZ": "New Zealand"}
+COUNTRIES = {
+    "US": f"U{LETTER_GAP}S",
+    "AU": "Australian",
+    "CA": "Canadian",
+    "NZ": "New Zealand",
+}
 COUNTRIES["HK"] = "Hong Kong"
 PER = re.compile(r"\b(dollars?|euros?|pounds?|cents?|pence|yen)\s?/\s?(?=[a-z])")
 UNALTERED = frozenset({"yen", "won", "pence", "bitcoin"})

@@ -47,6 +47,7 @@ class TextNormalizer:
         notes.changed("markup", faceless, plain)
         plain = one_line(plain)
         text = read_characters(plain) if voice.language == "en" else plain
+        notes.changed("characters with a name", plain, text)
         text = tidy_typography(text, voice, notes)
         text = refuse_foreign_scripts(text, voice, notes, self.skip)
         if voice.language == "en":

@@ -127,7 +127,8 @@ def voice_of(
     language = language or told or _language(g2p_type, cleaners)
     single = {token for token in table if len(token) == 1}
     if g2p is None:
-        characters = single or {char for token in table for char in token}
+        pieces = (token for token in table if not token.startswith("<"))
+        characters = single | {char for piece in pieces for char in piece}
         if "<space>" in table or " " not in characters:
             characters.add(" ")
         marks = {char for char in characters if not char.isalnum()}

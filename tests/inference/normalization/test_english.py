@@ -35,7 +35,7 @@ def test_long_rows_of_digits_are_read_digit_by_digit():
 
 def test_letters_are_parted_as_the_g2p_wants_them():
     with_points = Voice("en", LATIN, None, frozenset(",.!?"), letter_gap=".")
-    assert TextNormalizer(with_points)("the US at 5 pm") == "the US at 5 P.M."
+    assert TextNormalizer(with_points)("the US at 5 pm") == "the U.S. at 5 P.M."
     assert TextNormalizer(with_points)("the U.S. Army") == "the U.S. Army"
 
 

@@ -110,7 +110,7 @@ def test_long_texts_in_pieces(made):
 
 PLAIN = """
 Printing, in the only sense with which we are at present concerned, differs from most.
-In 1999, 250 men paid $5.50 for 3 books; Mr. Smith paid £20.
+In 1999, 250 men paid $5.50 for 3 books; Mr. Smith paid 20.
 It was the 3rd of May, 1843, and 1,234 people came.
 He said "yes", she said 'no' - and that's it: don't ask again!
 Mrs. Jones, Dr. Brown and the F.B.I. were there (all of them).
@@ -124,6 +124,6 @@ def test_plain_text_has_the_tokens_of_its_training(made):
             made.tokenizer, "g2p"
         ):  # espeak keeps the point of "Mr." and "F.B.I."
             text = text.replace("Mr.", "Mr").replace("Mrs.", "").replace("Dr.", "")
-            text = text.replace("$5.50", "5").replace("£20", "20").replace("F.B.I.", "")
+            text = text.replace("$5.50", "5").replace("F.B.I.", "")
             text = text.translate(str.maketrans("", "", "\"'():-"))
         assert now.tokens(text) == before.tokens(text)
