@@ -21,7 +21,8 @@ from espnet_prodiff.inference.loading import find_statistics
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member: a zip knows no earlier time
 # Of the training's machine and data: no part of a voice.
-LEFT_OUT = ("output_dir", "_data_path_and_name_and_type", "_shape_file", "log_level")
+LEFT_OUT = ("config", "output_dir", "log_level")
+LEFT_OUT_ENDS = ("_data_path_and_name_and_type", "_shape_file")
 
 
 def pack_voice(
@@ -57,7 +58,11 @@ def pack_voice(
     config_file = model_file.parent / "config.yaml"
     config = read_yaml(config_file, "training config")
     find_statistics(config, config_file)
-    config = {k: v for k, v in config.items() if not k.endswith(LEFT_OUT)}
+    config = {
+        key: value
+        for key, value in config.items()
+        if key not in LEFT_OUT and not key.endswith(LEFT_OUT_ENDS)
+    }
     files: dict[str, Path] = {}
     _move_statistics(config, files)
     if (lexicon is None) != (letter_to_sound is None):
