@@ -24,6 +24,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--letter_to_sound", type=Path, help="phones of other words")
     add("--card", type=Path, help="model card, README.md of the zip")
     add("--speakers", type=Path, help="spk2sid, names of several speakers")
+    add("--vocoder", type=Path, help="packed vocoder of the same mels (a zip)")
     add("--dtype", choices=list(DTYPES), default="float16", help="of the weights")
     return parser
 

@@ -15,6 +15,7 @@ from espnet_prodiff.fileio.atomic import atomic_path
 from espnet_prodiff.fileio.checkpoint import load_weights
 from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.fileio.yaml_files import read_yaml, write_yaml
+from espnet_prodiff.inference.archive import check_archive
 from espnet_prodiff.inference.lexicon_g2p import LEXICON_G2P
 from espnet_prodiff.inference.loading import find_statistics
 
@@ -33,6 +34,7 @@ def pack_voice(
     letter_to_sound: str | Path | None = None,
     card: str | Path | None = None,
     speakers: str | Path | None = None,
+    vocoder: str | Path | None = None,
     dtype: str = "float16",
 ) -> None:
     """Pack a trained model with what it needs to speak from a text.
@@ -45,10 +47,12 @@ def pack_voice(
         card: The model card, README.md of the zip.
         speakers: ``spk2sid`` of the training set; names and ids of its speakers are
             the entry ``speakers`` of the packed config.
+        vocoder: A packed vocoder that `Text2Speech` is to use by default.
         dtype: "float16" or "float32", of the weights in the zip.
 
     Raises:
         FileNotFoundError: A file does not exist.
+        ArchiveError: The vocoder is no packed model.
         ConfigError: Only one of lexicon and letter_to_sound was given.
         UserError: An unknown dtype.
         CheckpointError: The weights are damaged or hold code.
@@ -74,6 +78,10 @@ def pack_voice(
         files[names["letter_to_sound"]] = Path(letter_to_sound)
     if card is not None:
         files["README.md"] = Path(card)
+    if vocoder is not None:
+        check_archive(vocoder)
+        config["vocoder_file"] = "vocoder.zip"
+        files["vocoder.zip"] = Path(vocoder)
     if speakers is not None:
         ids = {name: int(number) for name, number in read_table(speakers).items()}
         config["speakers"] = {name: i for name, i in ids.items() if i}  # 0 is unknown

@@ -88,7 +88,8 @@ class Text2Speech(ESPnetText2Speech):
             noise_scale: Of VITS, as the next.
             noise_scale_dur: Noise of its durations.
             vocoder_config: See `build_vocoder`.
-            vocoder_file: See `build_vocoder`.
+            vocoder_file: See `build_vocoder`; by default the one that a packed voice
+                brings, "none" for the built-in.
             dtype: "float16", "float32" or "float64", of the acoustic model.
             device: "cpu", "cuda", "cuda:N" or "mps".
             seed: With ``always_fix_seed``, the seed of every call that names none.
@@ -127,6 +128,8 @@ class Text2Speech(ESPnetText2Speech):
         self.seed = seed
         self.always_fix_seed = always_fix_seed
         self.prefer_normalized_feats = prefer_normalized_feats
+        if vocoder_file is None:  # a packed voice may bring its own
+            vocoder_file = getattr(train_args, "vocoder_file", None)
         self.vocoder = build_vocoder(
             vocoder_config, vocoder_file, model, device, prefer_normalized_feats
         )

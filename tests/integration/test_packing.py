@@ -9,8 +9,10 @@ import yaml
 
 from espnet_prodiff import Text2Speech
 from espnet_prodiff.errors import ConfigError, TextError
+from espnet_prodiff.inference.builtin_vocoder import BuiltinVocoder
 from espnet_prodiff.inference.letter_to_sound import LetterToSound
 from espnet_prodiff.inference.packing import pack_voice
+from espnet_prodiff.inference.wave_generator import WaveGenerator
 from tests.integration.tiny_models import write_model
 
 TOKENS = ["<blank>", "<unk>", "k", "ae1", "t", "d", "ao1", "g", ",", ".", "<sos/eos>"]
@@ -70,6 +72,20 @@ def test_what_is_in_the_zip(folder):
     assert {v.dtype for v in weights.values() if v.is_floating_point()} == {
         torch.float16
     }
+
+
+def test_a_vocoder_in_the_pack_is_the_voice_s_own(folder, tmp_path):
+    no_prosody = {"pitch_extract": None, "energy_extract": None}
+    write_model(tmp_path / "vocoder", "diffwave", **no_prosody)
+    pack_voice(tmp_path / "vocoder" / "valid.loss.best.pth", tmp_path / "vocoder.zip")
+    voice = pack(folder, "f.zip", vocoder=tmp_path / "vocoder.zip")
+    own = Text2Speech.from_pretrained(str(voice), cachedir=tmp_path / "cache")
+    assert isinstance(own.vocoder, WaveGenerator)
+    builtin = Text2Speech.from_pretrained(
+        str(voice), cachedir=tmp_path / "cache", vocoder_file="none"
+    )
+    assert isinstance(builtin.vocoder, BuiltinVocoder)
+    assert own("cat", seed=1, vocoder_num_steps=2)["wav"].isfinite().all()
 
 
 def test_half_a_g2p_is_refused(folder):
