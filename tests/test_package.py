@@ -40,7 +40,8 @@ def imports(path):
 
 
 def test_every_room_has_a_floor():
-    rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix in ("", ".py")}
+    folders = {path.parent.name for path in PACKAGE.glob("*/*.py")}
+    rooms = folders | {path.stem for path in PACKAGE.glob("*.py")}
     rooms = {room for room in rooms if not room.startswith("__")}
     assert rooms == set(FLOOR)
 

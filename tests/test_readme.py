@@ -56,7 +56,7 @@ def test_options_exist():
             known |= {option.dest for option in use._actions}
     named = set(re.findall(r"(?<![\w-])--(\w+)", README))
     beyond = {"help", "teacher", "data_dir", "durations"}  # of other programs
-    beyond |= {"hidden_variation"}
+    beyond |= {"hidden_variation", "voices"}
     beyond |= {"updates", "learning_rates", "repeats", "threads", "output_dir", "lmnt"}
     assert named - known - beyond == set()
 
