@@ -57,7 +57,9 @@ setup(
         "soundfile",
         "tqdm",
     ],
+    entry_points={"console_scripts": ["espnet-prodiff = espnet_prodiff.__main__:main"]},
     extras_require={
+        "play": ["sounddevice"],
         "espeak": espeak,
         "pesq": pesq,
         "test": espeak

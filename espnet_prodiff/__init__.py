@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from espnet_prodiff.common.postponed import postpone
+
 if TYPE_CHECKING:
     from espnet_prodiff.diffwave import DiffWave
     from espnet_prodiff.inference.text2speech import Text2Speech
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
     from espnet_prodiff.prodiff import ProDiff
     from espnet_prodiff.spectral_vocoder import SpectralVocoder
     from espnet_prodiff.wavegrad2 import WaveGrad2
+
+postpone("g2p_en")
 
 __version__ = "0.1.0"
 __all__ = [

@@ -1,5 +1,6 @@
-"""``python3 -m espnet_prodiff -m espnet2.bin.<module>``, for tts.sh's ``--python``.
+"""``python3 -m espnet_prodiff``: the commands, and the door for tts.sh's ``--python``.
 
+``python3 -m espnet_prodiff say ...`` is ``espnet-prodiff say ...``.
 tts.sh runs every ESPnet module as ``${python} -m espnet2.bin.<module> ...``. Training
 and inference run as the plugin's modules instead, all others unchanged.
 """
@@ -7,6 +8,7 @@ and inference run as the plugin's modules instead, all others unchanged.
 import importlib
 import sys
 
+from espnet_prodiff.bin import command
 from espnet_prodiff.errors import one_message
 
 OURS = {
@@ -20,8 +22,11 @@ USAGE = (
 
 
 def main() -> None:
-    """Run the module that follows ``-m`` with the arguments behind it."""
-    if len(sys.argv) < 3 or sys.argv[1] != "-m":
+    """Run a command, or the module that follows ``-m`` with the arguments behind it."""
+    if sys.argv[1:2] != ["-m"]:
+        command.main()
+        return
+    if len(sys.argv) < 3:
         sys.exit(f"{USAGE}\nours: {', '.join(OURS)}")
     name = sys.argv[2]
     module_name = OURS.get(name, name)

@@ -110,7 +110,8 @@ def test_public_names_are_found_on_demand():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ([], "usage: python3 -m espnet_prodiff -m espnet2.bin"),
+        (["-m"], "usage: python3 -m espnet_prodiff -m espnet2.bin"),
+        (["shout"], "no command 'shout'; there are say,"),
         (["-m", "os.path"], "not a module of espnet2"),
         (["-m", "espnet2.bin.no_such"], "there is no module espnet2.bin.no_such"),
     ],

@@ -43,13 +43,14 @@ def test_options_exist():
         distill,
         evaluate,
         generate,
+        say,
         tts_inference,
         tts_train,
     )
     from espnet_prodiff.recipe.options import Options
 
     known = set(vars(Options).get("__dataclass_fields__", {}))
-    for module in (distill, evaluate, tts_inference, tts_train):
+    for module in (distill, evaluate, say, tts_inference, tts_train):
         known |= {action.dest for action in module.get_parser()._actions}
     for action in generate.get_parser()._actions:
         for use in (getattr(action, "choices", None) or {}).values():

@@ -34,6 +34,11 @@ def get_parser() -> argparse.ArgumentParser:
     for action in parser._actions:
         if action.dest == "data_path_and_name_and_type":
             action.required = False  # --text takes its place
+            action.help = (
+                "Path, name and type of a table 'id value', as text,text,text: the "
+                "first word of a line is its id and is not spoken. For lines of text "
+                "alone: espnet-prodiff say -f"
+            )
     add = parser.add_argument_group("Diffusion related").add_argument
     add(
         "--num_steps",
@@ -53,6 +58,15 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add("--solver", default="ddim", help="ddim or dpmsolver++")
     add("--temperature", type=float, default=1.0, help="Factor on the noise")
+    add("--speed", type=float, default=1.0, help="2: twice as fast")
+    add("--pitch", type=float, default=0.0, help="Semitones up, below 0 down")
+    add(
+        "--energy",
+        type=float,
+        default=0.0,
+        help="dB louder, by the energy predictor of the model",
+    )
+    add("--volume", type=float, default=1.0, help="Factor on the wave")
     add(
         "--vocoder_num_steps",
         type=int_or_none,

@@ -22,7 +22,6 @@ from typing import NamedTuple
 
 import yaml
 from espnet2.main_funcs.pack_funcs import Archiver, find_path_and_change_it_recursive
-from espnet_model_zoo.downloader import ModelDownloader, is_url
 from filelock import FileLock
 
 from espnet_prodiff.errors import ArchiveError
@@ -32,6 +31,7 @@ from espnet_prodiff.inference.voices import known_voices
 
 SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
 KEYS = {"train_config", "model_file"}
+URL = re.compile(r"(http|ftp)s?://", re.IGNORECASE)
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 MAX_MEMBERS = 10_000
 # A packed model shrinks by a tenth; text in it by more, but is small.
@@ -66,13 +66,15 @@ def fetch_model(model_tag: str, cachedir: str | Path | None = None) -> dict[str,
     for voice in known_voices():
         if voice.name == name:
             return _unpack(voice.model, cachedir)
-    if name.lower().endswith(SUFFIXES) and not is_url(name):
+    if name.lower().endswith(SUFFIXES) and not URL.match(name):
         raise FileNotFoundError(
             f"packed model {name} does not exist (looked in {Path.cwd()}): pack it "
             "with stage 10, or pass a URL or a hub id user/name"
         )
-    zoo = _Downloader(cachedir)
-    in_zoo = is_url(name) or bool(zoo.query(name=name))
+    from espnet_prodiff.inference.zoo import Downloader  # slow to import
+
+    zoo = Downloader(cachedir)
+    in_zoo = URL.match(name) or bool(zoo.query(name=name))
     if not in_zoo and not HUB_ID.fullmatch(name):
         raise ArchiveError(
             f"model {name!r} is no file, no voice of the package, no URL, no name of "
@@ -89,14 +91,6 @@ def fetch_model(model_tag: str, cachedir: str | Path | None = None) -> dict[str,
             f"model {name} cannot be fetched: {type(error).__name__}: {error}"
         ) from error
     return _resolve(snapshot, snapshot / "meta.yaml", cachedir / "hub", name)
-
-
-class _Downloader(ModelDownloader):
-    @staticmethod
-    def _get_file_name(url: str) -> str:
-        """Keep the server's file name inside the cache."""
-        name = ModelDownloader._get_file_name(url).strip("\"' ")
-        return PureWindowsPath(name).name or "model.zip"
 
 
 class _Member(NamedTuple):

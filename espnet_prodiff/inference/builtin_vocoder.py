@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import librosa
 import torch
 from torch import Tensor
 
 from espnet_prodiff.common.mel_inversion import MelInversion
+from espnet_prodiff.common.mel_matrix import mel_matrix
 from espnet_prodiff.errors import VocoderError
 from espnet_prodiff.inference.mel_contract import MelContract
 
@@ -28,7 +28,10 @@ class BuiltinVocoder:
     """
 
     def __init__(
-        self, contract: MelContract, rounds: int = ROUNDS, device: str = "cpu"
+        self,
+        contract: MelContract,
+        rounds: int = ROUNDS,
+        device: str = "cpu",
     ) -> None:
         """Prepare the inverse of the mel matrix.
 
@@ -45,7 +48,7 @@ class BuiltinVocoder:
                 f"griffin_lim_iters is {rounds!r}, expected a whole number >= 1"
             )
         self.fs, self.contract, self.rounds = contract.fs, contract, rounds
-        mel_matrix = librosa.filters.mel(
+        matrix = mel_matrix(
             sr=contract.fs,
             n_fft=contract.n_fft,
             n_mels=contract.n_mels,
@@ -53,11 +56,9 @@ class BuiltinVocoder:
             fmax=contract.fmax,
             htk=contract.mel_scale == "htk",
         )
-        window = librosa.filters.get_window(contract.window, contract.win_length)
-        window = librosa.util.pad_center(window, size=contract.n_fft)
         self._inversion = MelInversion(
-            torch.from_numpy(mel_matrix),
-            torch.from_numpy(window),
+            torch.from_numpy(matrix),
+            _window(contract),
             contract.hop_length,
             rounds,
         ).to(device)
@@ -83,3 +84,16 @@ class BuiltinVocoder:
         ]
         waves = self._inversion(mels)
         return [wave.to(mel.device) for wave, mel in zip(waves, feats, strict=True)]
+
+
+def _window(contract: MelContract) -> Tensor:
+    """(n_fft,), the window in the middle."""
+    if contract.window == "hann":
+        window = torch.hann_window(contract.win_length, dtype=torch.float64)
+    else:
+        from scipy.signal import get_window  # slow to import
+
+        window = torch.from_numpy(get_window(contract.window, contract.win_length))
+    before = (contract.n_fft - contract.win_length) // 2
+    after = contract.n_fft - contract.win_length - before
+    return torch.nn.functional.pad(window, (before, after))

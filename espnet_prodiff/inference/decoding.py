@@ -8,6 +8,7 @@ the same whatever its batch and its place in the list.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from espnet_prodiff.inference.features import Output
 from espnet_prodiff.inference.inputs import INPUTS
 from espnet_prodiff.inference.output import OutputWriter
 from espnet_prodiff.inference.text2speech import Text2Speech
+
+WORD = re.compile(r"[A-Z]?[a-z]+('[a-z]+)?[,.;:!?]*|[AI]")
 
 Utterance = tuple[str, dict[str, Any]]
 
@@ -86,7 +89,8 @@ def decode_files(
         UserError: An option or file cannot be used.
         FileNotFoundError: A file does not exist.
     """
-    total = len(read_table(key_file or files[0][0]))
+    ids = read_table(key_file or files[0][0])
+    _warn_of_words(ids, files[0][0])
     utterances = TTSTask.build_streaming_iterator(
         [file for file in files if file[1] != "speech" or text2speech.use_speech],
         dtype=text2speech.dtype,
@@ -98,7 +102,18 @@ def decode_files(
         allow_variable_data_keys=allow_variable_data_keys,
         inference=True,
     )
-    return _decode(text2speech, utterances, total, output_dir, batch_size, seed)
+    return _decode(text2speech, utterances, len(ids), output_dir, batch_size, seed)
+
+
+def _warn_of_words(ids: Iterable[str], path: str | Path) -> None:
+    """Warn where the first words of a text are taken for ids, and not spoken."""
+    words = [name for name in ids if WORD.fullmatch(name)]
+    if 2 * len(words) > len(list(ids)):
+        logging.warning(
+            f"the ids of {path} look like words ({', '.join(words[:3])}): the first "
+            "word of a line is its id and is not spoken. Lines of text alone are "
+            "spoken by espnet-prodiff say -f"
+        )
 
 
 def _only(batch: list[Utterance]) -> Utterance:

@@ -14,9 +14,11 @@ from espnet_prodiff.common.model import DiffusionTTS
 from espnet_prodiff.errors import InputError, TextError, UserError
 from espnet_prodiff.inference.inputs import check_inputs, takes_recording
 from espnet_prodiff.inference.options import VOCODER_OPTIONS, model_options
+from espnet_prodiff.inference.phones import phone_times
+from espnet_prodiff.inference.prosody import changed_predictions, without_prosody
 from espnet_prodiff.inference.text import TextToIds
 
-Output = dict[str, torch.Tensor]
+Output = dict[str, Any]
 
 
 @contextmanager
@@ -40,6 +42,7 @@ def infer(
     text_to_ids: TextToIds,
     items: Sequence[dict[str, Any]],
     conf: dict[str, Any],
+    token_list: Sequence[str],
 ) -> list[Output]:
     """Run the acoustic model on utterances: together where it can, else in turn.
 
@@ -50,10 +53,12 @@ def infer(
             see `check_inputs`.
         conf: Every decoding option; those of a vocoder do not count. With a ``seed``
             each utterance comes out as it would alone.
+        token_list: Names of the model's tokens.
 
     Returns:
         The output of ``ESPnetTTSModel.inference``, for each utterance, with
-        ``duration`` and ``focus_rate`` from attention weights.
+        ``duration`` and ``focus_rate`` from attention weights and, of a model with
+        durations, ``phones``: a `Phone` for each token.
 
     Raises:
         TextError, InputError: The model cannot use a text, input or option; the message
@@ -68,22 +73,27 @@ def infer(
                 raise
             raise type(error)(f"utterance {number}: {error}") from error
     conf = {key: value for key, value in conf.items() if key not in VOCODER_OPTIONS}
+    prosody, conf = conf, without_prosody(model, conf)
     # A model without seeds draws from torch's global noise.
     seed = None if "seed" in model_options(model.tts) else conf.pop("seed", None)
     try:
-        if len(inputs) > 1 and isinstance(model.tts, DiffusionTTS):
-            outputs = _infer_together(model, inputs, conf)
-        else:
-            outputs = []
-            for one in inputs:
-                with seeded(seed, one["text"].device):
-                    outputs.append(model.inference(**one, **conf))
+        with changed_predictions(model, prosody):
+            if len(inputs) > 1 and isinstance(model.tts, DiffusionTTS):
+                outputs = _infer_together(model, inputs, conf)
+            else:
+                outputs = []
+                for one in inputs:
+                    with seeded(seed, one["text"].device):
+                        outputs.append(model.inference(**one, **conf))
     except UserError as error:
         raise InputError(str(error)) from error
-    for out in outputs:
+    for one, out in zip(inputs, outputs, strict=True):
         if out.get("att_w") is not None:
             duration, focus_rate = DurationCalculator()(out["att_w"])
             out.update(duration=duration, focus_rate=focus_rate)
+        phones = phone_times(model, out, one["text"], token_list)
+        if phones is not None:
+            out["phones"] = phones
     return outputs
 
 

@@ -17,9 +17,8 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
-from espnet2.tasks.tts import TTSTask
-
 from espnet_prodiff.errors import ConfigError
+from espnet_prodiff.inference import direct
 from espnet_prodiff.inference.letter_to_sound import LetterToSound
 
 LEXICON_G2P = "espnet_prodiff_lexicon"
@@ -162,7 +161,7 @@ def build_preprocessor(train_args: argparse.Namespace) -> Callable | None:
         ConfigError: The config names our g2p without its files.
     """
     if getattr(train_args, "g2p", None) != LEXICON_G2P:
-        return TTSTask.build_preprocess_fn(train_args, False)
+        return direct.build_preprocessor(train_args)
     conf = getattr(train_args, "g2p_conf", None) or {}
     if set(conf) != {"lexicon", "letter_to_sound"}:
         raise ConfigError(
@@ -170,6 +169,6 @@ def build_preprocessor(train_args: argparse.Namespace) -> Callable | None:
             f"it has {', '.join(sorted(conf)) or 'nothing'}"
         )
     plain = argparse.Namespace(**{**vars(train_args), "g2p": None})
-    preprocess = TTSTask.build_preprocess_fn(plain, False)
+    preprocess = direct.build_preprocessor(plain)
     preprocess.tokenizer.g2p = LexiconG2p(**conf)
     return preprocess

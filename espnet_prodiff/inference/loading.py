@@ -10,9 +10,10 @@ from typing import Any
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_prodiff.errors import ConfigError
+from espnet_prodiff.fileio.checkpoint import load_model_weights
 from espnet_prodiff.fileio.yaml_files import read_yaml, write_yaml
 from espnet_prodiff.inference.archive import SUFFIXES, fetch_model
-from espnet_prodiff.training.task import DiffusionTTSTask
+from espnet_prodiff.inference.direct import build_directly
 
 STATISTICS = ("normalize_conf", "pitch_normalize_conf", "energy_normalize_conf")
 
@@ -58,8 +59,22 @@ def load_acoustic_model(
         if find_statistics(options, config):
             config = Path(folder) / "config.yaml"
             write_yaml(config, options)
-        model, args = DiffusionTTSTask.build_model_from_file(config, model_file, device)
+        model, args = _build(config, options, model_file, device)
     return model.eval(), args
+
+
+def _build(
+    config: Path, options: dict[str, Any], model_file: str | Path, device: str
+) -> tuple[ESPnetTTSModel, argparse.Namespace]:
+    args = argparse.Namespace(**options)
+    model = build_directly(args)
+    if model is None:
+        from espnet_prodiff.training.task import DiffusionTTSTask  # slow to import
+
+        return DiffusionTTSTask.build_model_from_file(config, model_file, device)
+    args.teacher_model_file = None  # a student is complete without its teacher
+    load_model_weights(model, model_file)
+    return model.to(device), args
 
 
 def find_statistics(options: dict[str, Any], config: Path) -> bool:

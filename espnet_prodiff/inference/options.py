@@ -48,7 +48,7 @@ def check_options(
     Raises:
         InputError: An option is unknown to model and vocoder, or out of range.
     """
-    accepted = model_options(tts) | {"seed"}
+    accepted = model_options(tts) | {"seed", "speed", "pitch", "energy", "volume"}
     if isinstance(vocoder, WaveGenerator) and isinstance(vocoder.tts, DiffusionTTS):
         accepted |= VOCODER_OPTIONS.keys()
     elif for_diffwave := sorted(conf.keys() & VOCODER_OPTIONS.keys()):

@@ -52,7 +52,7 @@ class OutputWriter:
     def write(
         self,
         key: str,
-        output: dict[str, torch.Tensor],
+        output: dict[str, Any],
         model_seconds: float,
         vocoder_seconds: float,
     ) -> None:
@@ -68,7 +68,7 @@ class OutputWriter:
             DataError: The name leads out of the folder.
         """
         check_name(key)
-        tensors = {k: v for k, v in output.items() if v is not None}
+        tensors = {k: v for k, v in output.items() if isinstance(v, torch.Tensor)}
         arrays = {k: v.float().cpu().numpy() for k, v in tensors.items()}
         if "feat_gen" in arrays:
             self._array("norm", key, arrays["feat_gen"])

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from espnet2.train.preprocessor import CommonPreprocessor
 
 from espnet_prodiff.errors import InputError, TextError, check_choice
 from espnet_prodiff.inference.normalization.normalizer import TextNormalizer
 from espnet_prodiff.inference.normalization.voice import voice_of
 from espnet_prodiff.inference.pronunciation import Pronunciation
+
+if TYPE_CHECKING:
+    from espnet2.train.preprocessor import CommonPreprocessor  # slow to import
 
 UNKNOWN_SYMBOLS = ("error", "skip")
 TEXT_NORMALIZERS = ("auto", "english", "none")

@@ -1,4 +1,4 @@
-"""Text to speech from Python: ESPnet's class with our options and batches."""
+"""Text to speech from Python: a model and its vocoder, loaded, with their options."""
 
 from __future__ import annotations
 
@@ -6,30 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from espnet2.bin.tts_inference import Text2Speech as ESPnetText2Speech
 
-from espnet_prodiff.common.espeak import prepare_espeak
 from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.errors import VocoderError
-from espnet_prodiff.inference.archive import fetch_model
-from espnet_prodiff.inference.features import Output, infer, seeded
-from espnet_prodiff.inference.inputs import INPUTS, by_utterance
+from espnet_prodiff.inference.find_model import find_model
 from espnet_prodiff.inference.lexicon_g2p import build_preprocessor
 from espnet_prodiff.inference.loading import load_acoustic_model
 from espnet_prodiff.inference.options import (
     changed_options,
-    check_options,
     model_options,
-    vocoder_options,
 )
+from espnet_prodiff.inference.prosody import Prosody
+from espnet_prodiff.inference.speaking import Speaking
 from espnet_prodiff.inference.text import TextToIds
 from espnet_prodiff.inference.vocoder import build_vocoder
 
 
-class Text2Speech(ESPnetText2Speech):
-    """Speak with any TTS model of ESPnet, ours included.
+class Text2Speech(Speaking):
+    """Speak with any TTS model of ESPnet, ours included: ESPnet's class, and more.
+
+    The arguments and attributes of ESPnet's class have their names and meaning.
 
     Examples:
         >>> text2speech = Text2Speech.from_pretrained("user/model")  # or a .zip, a URL
@@ -66,6 +63,10 @@ class Text2Speech(ESPnetText2Speech):
         eta: float | None = None,
         solver: str = "ddim",
         temperature: float = 1.0,
+        speed: float = 1.0,
+        pitch: float = 0.0,
+        energy: float = 0.0,
+        volume: float = 1.0,
         vocoder_num_steps: int | None = None,
         vocoder_schedule: str | Sequence[float] | None = None,
         unknown_symbols: str = "error",
@@ -100,6 +101,10 @@ class Text2Speech(ESPnetText2Speech):
             eta: 0 deterministic, 1 ancestral sampling.
             solver: "ddim" or "dpmsolver++".
             temperature: Factor on the noise.
+            speed: See `Prosody`, as the next three; beside ``speed_control_alpha``.
+            pitch: Semitones up.
+            energy: dB louder, by the model's energy predictor.
+            volume: Factor on the wave.
             vocoder_num_steps: Of a DiffWave vocoder, as ``num_steps``.
             vocoder_schedule: Of a DiffWave vocoder, as ``schedule``.
             unknown_symbols: "error" or "skip", see `TextToIds`, as the next two.
@@ -119,7 +124,6 @@ class Text2Speech(ESPnetText2Speech):
         self.tts = model.tts
         self.normalize = model.normalize
         self.feats_extract = model.feats_extract
-        prepare_espeak(getattr(train_args, "g2p", None))
         self.preprocess_fn = build_preprocessor(train_args)
         self.text_to_ids = TextToIds(
             self.preprocess_fn, unknown_symbols, text_normalizer, lexicon
@@ -149,117 +153,10 @@ class Text2Speech(ESPnetText2Speech):
         self.decode_conf["use_teacher_forcing"] = use_teacher_forcing
         self.decode_conf = self.options(
             **changed_options(Sampling(num_steps, schedule, eta, solver, temperature)),
+            **Prosody(speed, pitch, energy, volume).changes(),
             vocoder_num_steps=vocoder_num_steps,
             vocoder_schedule=vocoder_schedule,
         )
-
-    def __call__(
-        self,
-        text: str | torch.Tensor | np.ndarray,
-        speech: torch.Tensor | np.ndarray | None = None,
-        durations: torch.Tensor | np.ndarray | None = None,
-        spembs: torch.Tensor | np.ndarray | None = None,
-        sids: torch.Tensor | np.ndarray | int | None = None,
-        lids: torch.Tensor | np.ndarray | int | None = None,
-        decode_conf: dict[str, Any] | None = None,
-        **options: Any,
-    ) -> Output:
-        """Speak one text.
-
-        Args:
-            text: A text, or token ids ``(T_text,)``.
-            speech: Wave ``(T_wav,)`` for teacher forcing or a style.
-            durations: Frames of each token ``(T_text + 1,)`` for teacher forcing.
-            spembs: Speaker embedding ``(D,)``.
-            sids: Speaker id.
-            lids: Language id.
-            decode_conf: Options of this call, as ``options``.
-            **options: ``num_steps``, ``eta``, ``solver``, ``temperature``, ``alpha``
-                (alias ``speed_control_alpha``), ``seed``, ``vocoder_num_steps``,
-                ``vocoder_schedule`` and what else the model's ``inference`` takes. With
-                a seed the result is the same alone and in any batch.
-
-        Returns:
-            ``wav (T_wav,)``, ``feat_gen`` and ``feat_gen_denorm (T_feats, n_mels)``,
-            ``duration`` and whatever else the model gives.
-
-        Raises:
-            TextError: The text is empty or holds unknown symbols.
-            InputError: An input is missing or of the wrong shape, or an option is
-                unknown or out of range.
-        """
-        values = (speech, durations, spembs, sids, lids)
-        inputs = dict(zip(INPUTS, values, strict=True))
-        conf = self.options(decode_conf, **options)
-        return self.vocode(self.features([{"text": text, **inputs}], conf)[0], conf)
-
-    def batch(
-        self,
-        texts: Sequence[str | torch.Tensor | np.ndarray],
-        speech: Sequence[Any] | None = None,
-        durations: Sequence[Any] | None = None,
-        spembs: Sequence[Any] | None = None,
-        sids: Sequence[Any] | None = None,
-        lids: Sequence[Any] | None = None,
-        decode_conf: dict[str, Any] | None = None,
-        **options: Any,
-    ) -> list[Output]:
-        """Speak several texts at once; each comes out as a call would give it.
-
-        The arguments are those of `__call__`, but lists with one entry for each
-        utterance; the options are of all, and a seed is each utterance's own.
-
-        Raises:
-            TextError, InputError: As in a call; the message counts from 1.
-        """
-        conf = self.options(decode_conf, **options)
-        columns = (speech, durations, spembs, sids, lids)
-        items = by_utterance(texts, dict(zip(INPUTS, columns, strict=True)))
-        return [self.vocode(out, conf) for out in self.features(items, conf)]
-
-    def features(
-        self, items: Sequence[dict[str, Any]], conf: dict[str, Any]
-    ) -> list[Output]:
-        """Run the acoustic model on utterances, without the vocoder: see `infer`.
-
-        ``conf`` are all decoding options, as `options` returns them.
-        """
-        return infer(self.model, self.text_to_ids, items, conf)
-
-    @torch.no_grad()
-    def vocode(self, output: Output, conf: dict[str, Any] | None = None) -> Output:
-        """Add ``wav`` to the output of `features`, if the model wants a vocoder."""
-        if self.vocoder is not None:
-            feats = output.get("feat_gen_denorm")
-            if self.prefer_normalized_feats or feats is None:
-                feats = output["feat_gen"]
-            conf = self.decode_conf if conf is None else conf
-            with seeded(conf.get("seed"), self.device):
-                output["wav"] = self.vocoder(feats, **vocoder_options(conf))
-        return output
-
-    def options(
-        self, decode_conf: dict[str, Any] | None = None, **options: Any
-    ) -> dict[str, Any]:
-        """Return all decoding options, with some of them changed.
-
-        ``options`` win over ``decode_conf``; None leaves an option as it is.
-
-        Raises:
-            InputError: An option is unknown or out of range.
-        """
-        changes = {
-            "alpha" if k == "speed_control_alpha" else k: v
-            for k, v in options.items()
-            if v is not None
-        }
-        conf = {**self.decode_conf, **(decode_conf or {}), **changes}
-        if conf.get("seed") is None:
-            conf.pop("seed", None)
-            if self.always_fix_seed:
-                conf["seed"] = self.seed
-        check_options(self.tts, self.vocoder, conf, self.decode_conf)
-        return conf
 
     @classmethod
     def from_pretrained(
@@ -272,7 +169,7 @@ class Text2Speech(ESPnetText2Speech):
         """Load a packed model.
 
         Args:
-            model_tag: See `fetch_model`, as ``cachedir``.
+            model_tag: See `find_model`, as ``cachedir``.
             vocoder_tag: Of ESPnet's class; it is refused with what to do instead.
             cachedir: Where downloads are kept.
             **kwargs: Arguments of the constructor.
@@ -288,5 +185,5 @@ class Text2Speech(ESPnetText2Speech):
                 "config.yml and stats.h5 to one folder and pass vocoder_file=<the .pkl>"
             )
         if model_tag is not None:
-            kwargs.update(fetch_model(model_tag, cachedir))
+            kwargs.update(find_model(model_tag, cachedir))
         return cls(**kwargs)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from espnet2.tasks.tts import TTSTask
 from espnet2.tts.espnet_model import ESPnetTTSModel
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
@@ -22,7 +21,6 @@ from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.inference.archive import SUFFIXES
 from espnet_prodiff.inference.builtin_vocoder import ROUNDS, BuiltinVocoder
 from espnet_prodiff.inference.mel_contract import MelContract
-from espnet_prodiff.inference.parallel_wavegan import load_parallel_wavegan
 from espnet_prodiff.inference.wave_generator import WaveGenerator
 
 KINDS = (
@@ -86,6 +84,9 @@ def build_vocoder(
         vocoder = _load_ours(vocoder_file, vocoder_config, normalized_feats)
         contract = vocoder.contract
     elif Path(vocoder_file).suffix == ".pkl":
+        # slow to import
+        from espnet_prodiff.inference.parallel_wavegan import load_parallel_wavegan
+
         vocoder, contract = load_parallel_wavegan(vocoder_file, vocoder_config)
     else:
         raise VocoderError(f"vocoder {vocoder_file} is of no known kind: use {KINDS}")
@@ -124,6 +125,8 @@ def _build_builtin(
     if vocoder_config is not None:
         conf = read_yaml(vocoder_config, "vocoder config")
     if not isinstance(model.feats_extract, LogMelFbank):
+        from espnet2.tasks.tts import TTSTask  # slow to import
+
         return TTSTask.build_vocoder_from_file(vocoder_config, None, model, device)
     rounds = conf.get("griffin_lim_iters", ROUNDS)
     contract = MelContract.of_feats_extract(model.feats_extract)

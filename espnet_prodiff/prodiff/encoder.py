@@ -1,17 +1,22 @@
 """ProDiff's encoder of the text: FastSpeech2's, with its variance adaptor."""
 
+from contextlib import redirect_stdout
 from typing import NamedTuple
 
 import torch
-from espnet.nets.pytorch_backend.conformer.encoder import Encoder as ConformerEncoder
-from espnet.nets.pytorch_backend.transformer.attention import (
-    LegacyRelPositionMultiHeadedAttention,
-)
-from espnet2.tts.fastspeech2 import FastSpeech2
 from torch import Tensor
 
 from espnet_prodiff.common.padding import length_mask, mask_conv_inputs
 from espnet_prodiff.errors import UserError
+
+with redirect_stdout(None):  # ESPnet prints that it does without flash_attn
+    from espnet.nets.pytorch_backend.conformer.encoder import (
+        Encoder as ConformerEncoder,
+    )
+    from espnet.nets.pytorch_backend.transformer.attention import (
+        LegacyRelPositionMultiHeadedAttention,
+    )
+    from espnet2.tts.fastspeech2 import FastSpeech2
 
 
 class EncodedText(NamedTuple):

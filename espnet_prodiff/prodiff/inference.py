@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from espnet_prodiff.common.durations import durations_from_log
+from espnet_prodiff.common.durations import check_speed, durations_from_log
 from espnet_prodiff.common.model import Callback
 from espnet_prodiff.common.padding import UtteranceNoise, append_eos, length_mask
 from espnet_prodiff.common.sampling import Sampling
@@ -32,13 +32,13 @@ def synthesize(
     pitch: Column,
     energy: Column,
     alpha: float,
+    speed: float,
     use_teacher_forcing: bool,
     sampling: Sampling,
     callback: Callback | None,
 ) -> list[dict[str, Tensor]]:
     """Synthesise utterances together, see ``ProDiff.inference_batch``."""
-    if not alpha > 0:
-        raise InputError(f"alpha must be greater than 0, but it is {alpha}")
+    check_speed(alpha, speed)
     times = model.times(sampling.num_steps, sampling.schedule)
     if not all(len(text) for text in texts):
         raise InputError("text is empty: there is nothing to say")
@@ -54,7 +54,7 @@ def synthesize(
         lids=None if lids is None else torch.stack(list(lids)),
     )
     forced = use_teacher_forcing
-    frames = durations_from_log(encoded.log_duration, lengths, alpha)
+    frames = durations_from_log(encoded.log_duration, lengths, alpha, speed)
     frames = _pad(durations).long() if forced and durations else frames
     pitch = _pad(pitch) if forced and pitch else encoded.pitch
     energy = _pad(energy) if forced and energy else encoded.energy

@@ -2,13 +2,13 @@
 
 import inspect
 from collections.abc import Collection, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
-from espnet2.gan_tts.jets.loss import VarianceLoss
 from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor
+from torch.nn import Module
 
 from espnet_prodiff.common.model import Callback, DiffusionTTS
 from espnet_prodiff.common.padding import append_eos, length_mask, validation_generator
@@ -70,6 +70,7 @@ class ProDiff(DiffusionTTS, TextEncoder):
     snr_ends = (-30.0, 30.0)
     layer_major = ProDiffNetwork.LAYER_MAJOR
     channel_axes = ProDiffNetwork.CHANNEL_AXES
+    decoding_options = (*DiffusionTTS.decoding_options, "speed")
 
     def __init__(
         self,
@@ -119,9 +120,16 @@ class ProDiff(DiffusionTTS, TextEncoder):
             train_times=train_times,
         )
         # NOTE: padding never counts, even where use_masking is false as by default.
-        weighted = options["use_weighted_masking"]
-        self.variance_loss = VarianceLoss(not weighted, weighted)
+        self.use_weighted_masking = options["use_weighted_masking"]
         self.variance_loss_weight = variance_loss_weight
+
+    @cached_property
+    def variance_loss(self) -> Module:
+        """The loss of the predictors; only training has to import JETS, its owner."""
+        from espnet2.gan_tts.jets.loss import VarianceLoss
+
+        weighted = self.use_weighted_masking
+        return VarianceLoss(not weighted, weighted)
 
     def explain_foreign_weights(
         self, names: Collection[str], prefix: str
@@ -229,6 +237,7 @@ class ProDiff(DiffusionTTS, TextEncoder):
         energy: Sequence[Tensor] | None = None,
         *,
         alpha: float = 1.0,
+        speed: float = 1.0,
         use_teacher_forcing: bool = False,
         callback: Callback | None = None,
         **sampling: Any,
@@ -245,6 +254,7 @@ class ProDiff(DiffusionTTS, TextEncoder):
             pitch: Token-averaged log-F0, (N_i + 1, 1) each.
             energy: Token-averaged energy, (N_i + 1, 1) each.
             alpha: Factor on the predicted durations: 2 speaks at half the speed.
+            speed: How many times as fast; the length is right to half a frame.
             use_teacher_forcing: Use the given durations, pitch and energy; what is not
                 given is predicted.
             callback: See ``espnet_prodiff.diffusion.sample``.
@@ -258,7 +268,7 @@ class ProDiff(DiffusionTTS, TextEncoder):
             UserError: If an option is outside its range or an input is missing.
         """
         inputs = (feats, durations, spembs, sids, lids, pitch, energy)
-        options = (alpha, use_teacher_forcing, Sampling(**sampling), callback)
+        options = (alpha, speed, use_teacher_forcing, Sampling(**sampling), callback)
         return synthesize(self, texts, *inputs, *options)
 
 

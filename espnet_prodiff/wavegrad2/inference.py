@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from espnet_prodiff.common.durations import durations_from_log
+from espnet_prodiff.common.durations import check_speed, durations_from_log
 from espnet_prodiff.common.model import Callback
 from espnet_prodiff.common.padding import append_eos
 from espnet_prodiff.common.sampling import Sampling
@@ -32,6 +31,7 @@ def speak(
     lids: Tensor | None = None,
     *,
     alpha: float = 1.0,
+    speed: float = 1.0,
     use_teacher_forcing: bool = False,
     callback: Callback | None = None,
     **sampling: Any,
@@ -49,6 +49,7 @@ def speak(
         sids: Speaker id, (1,).
         lids: Language id, (1,).
         alpha: Factor on the predicted durations: 2 speaks at half the speed.
+        speed: How many times as fast; the length is right to half a frame.
         use_teacher_forcing: Use the given durations.
         callback: See ``espnet_prodiff.diffusion.sample``.
         **sampling: Options of `Sampling`.
@@ -62,7 +63,7 @@ def speak(
     forced = None
     if use_teacher_forcing:
         forced = check_durations(durations, len(text) + 1)
-    frames, cond = inference_cond(model, text, identity, alpha, forced)
+    frames, cond = inference_cond(model, text, identity, alpha, speed, forced)
     samples = int(frames.sum()) * model.hop_length
     wav = model.generate_wave(samples, cond, options, callback)
     return {"wav": wav, "duration": frames}
@@ -73,18 +74,19 @@ def inference_cond(
     text: Tensor,
     identity: dict[str, Tensor | None],
     alpha: float,
+    speed: float,
     durations: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Durations (N + 1,) and the denoiser's conditioning (1, C, F) of a text (N,).
 
     ``identity`` holds ``spembs``, ``sids`` and ``lids``; ``durations``, see
-    `check_durations`, take the place of the predicted ones, which ``alpha`` scales.
+    `check_durations`, take the place of the predicted ones, which ``alpha`` and
+    ``speed`` scale.
 
     Raises:
         InputError: If an input is empty or out of range.
     """
-    if not 0 < alpha < math.inf:
-        raise InputError(f"alpha must be greater than 0, but it is {alpha}")
+    check_speed(alpha, speed)
     if not len(text):
         raise InputError("text is empty: there is nothing to say")
     lengths = torch.tensor([len(text)], device=text.device)
@@ -93,7 +95,7 @@ def inference_cond(
     hidden = model.text_side(tokens, lengths, **rows)
     if durations is None:
         log_durations = model.resampling.log_durations(hidden, lengths)
-        frames = durations_from_log(log_durations, lengths, alpha)
+        frames = durations_from_log(log_durations, lengths, alpha, speed)
     else:
         frames = durations[None]
     num_frames = int(frames.sum())

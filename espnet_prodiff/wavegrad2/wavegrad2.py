@@ -80,6 +80,7 @@ class WaveGrad2(WaveDiffusionTTS):
     default_num_steps = 50
     train_times = "continuous"
     tiled_network = TiledNetwork
+    decoding_options = (*WaveDiffusionTTS.decoding_options, "speed")
 
     def __init__(
         self,

@@ -44,8 +44,9 @@ def many_voices(tmp_path_factory):
 
 def assert_same(mine, other, atol=1e-4):
     assert set(mine) == set(other)
-    for key, value in mine.items():
-        torch.testing.assert_close(value, other[key], atol=atol, rtol=0)
+    assert mine.get("phones") == other.get("phones")
+    for key in mine.keys() - {"phones"}:
+        torch.testing.assert_close(mine[key], other[key], atol=atol, rtol=0)
 
 
 def test_a_call_gives_wave_mels_and_durations(text2speech):
@@ -207,7 +208,7 @@ def test_speakers_languages_and_embeddings(many_voices):
 
 def test_speed_control_alpha_is_alpha(text2speech):
     slow = text2speech("hello", speed_control_alpha=1.5, seed=0)
-    torch.testing.assert_close(slow, text2speech("hello", alpha=1.5, seed=0))
+    assert_same(slow, text2speech("hello", alpha=1.5, seed=0), atol=0)
 
 
 @pytest.mark.parametrize(

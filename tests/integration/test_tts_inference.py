@@ -108,6 +108,7 @@ def test_options_from_decode_yaml(model_file, data, tmp_path, monkeypatch):
     monkeypatch.setattr(tts_inference.Text2Speech, "features", spy)
     (tmp_path / "decode.yaml").write_text(
         "num_steps: 2\neta: 0.3\ntemperature: 0.6\nspeed_control_alpha: 1.5\n"
+        "speed: 1.2\npitch: 2\nenergy: -3.0\nvolume: 1.0\n"
     )
     text = data({"u": "hi"})
     option = [
@@ -118,9 +119,10 @@ def test_options_from_decode_yaml(model_file, data, tmp_path, monkeypatch):
     ]
     run(model_file, tmp_path / "out", *option)
     expected = dict(num_steps=2, eta=0.3, temperature=0.6, alpha=1.5, seed=0)
+    expected |= dict(speed=1.2, pitch=2.0, energy=-3.0)
     assert confs[0] == {**expected, "use_teacher_forcing": False}
-    run(model_file, tmp_path / "out", *option, "--num_steps", "1")
-    assert confs[1]["num_steps"] == 1
+    run(model_file, tmp_path / "out", *option, "--num_steps", "1", "--pitch", "-1")
+    assert confs[1] == {**confs[0], "num_steps": 1, "pitch": -1.0}
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
