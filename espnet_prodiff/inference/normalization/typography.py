@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from espnet_prodiff.inference.normalization.notes import Notes
-from espnet_prodiff.inference.normalization.voice import CJK, Voice
+from espnet_prodiff.inference.normalization.voice import CJK, Voice, script
 
 NOTHING = (
     "\u00ad\u034f\u061c\u180e\u200b\u200c\u200e\u200f\u2060\ufeff\ufe0e\ufe0f"
@@ -91,18 +91,24 @@ def _plain(cluster: str, voice: Voice) -> tuple[str, str]:
     if voice.characters is not None:
         fitted = _fitted(composed, voice.characters)
         return ("letters" if fitted != composed else "compatible characters"), fitted
+    if not voice.reads_accents and script(composed[0]) == "LATIN":
+        return "letters", "".join(map(_without_accents, composed))
     return "compatible characters", composed
+
+
+def _without_accents(char: str) -> str:
+    """Return the letters of English that are nearest to one, in its case."""
+    plain = PLAIN_LETTERS.get(char.lower()) or "".join(
+        c for c in unicodedata.normalize("NFD", char) if not unicodedata.combining(c)
+    )
+    return plain.capitalize() if char.isupper() else plain
 
 
 def _fitted(cluster: str, known: frozenset[str]) -> str:
     """Return letters in the case and with the accents that a model knows."""
     fitted = []
     for char in cluster:
-        plain = PLAIN_LETTERS.get(char.lower(), "") or "".join(
-            c
-            for c in unicodedata.normalize("NFD", char)
-            if not unicodedata.combining(c)
-        )
+        plain = _without_accents(char)
         for form in (
             char,
             char.lower(),

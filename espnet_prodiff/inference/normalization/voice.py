@@ -76,6 +76,7 @@ class Voice:
         marks: Punctuation that reaches the tokens.
         reads_numbers: Whether digits are read by the g2p or the cleaner.
         reads_words: Abbreviations that the cleaner expands.
+        reads_accents: Whether the g2p takes letters that English does not have.
         letter_gap: What parts letters that are spelled, a point is behind each.
     """
 
@@ -85,6 +86,7 @@ class Voice:
     marks: frozenset[str]
     reads_numbers: bool = True
     reads_words: frozenset[str] = frozenset()
+    reads_accents: bool = True
     letter_gap: str = " "
 
     @property
@@ -146,14 +148,15 @@ def voice_of(
             marks.update(c for c in CLEANER_MARKS if _reaches(preprocess, c))
         scripts = set(SCRIPTS.get(language or "", {"LATIN"}))
         scripts |= {"LATIN"} if language in LATIN_AS_WELL else set()
-    gap = "-" if str(g2p_type).startswith("espeak") else " "
+    espeak = str(g2p_type).startswith("espeak")
     return Voice(
         language=language,
         scripts=frozenset(scripts),
         characters=None if characters is None else frozenset(characters),
         marks=frozenset(marks),
         reads_numbers=numbers,
-        letter_gap=getattr(g2p, "letter_gap", gap),
+        reads_accents=language != "en" or espeak,
+        letter_gap=getattr(g2p, "letter_gap", "-" if espeak else " "),
         reads_words=TACOTRON_WORDS if "tacotron" in cleaners else frozenset(),
     )
 

@@ -33,6 +33,13 @@ def test_long_rows_of_digits_are_read_digit_by_digit():
     )
 
 
+def test_accents_go_where_the_g2p_does_not_read_them():
+    plain = Voice("en", LATIN, None, frozenset(",.!?"), reads_accents=False)
+    text = "Łódź, straße, Ångström, naïve e\u0301"
+    assert TextNormalizer(plain)(text) == "Lodz, strasse, Angstrom, naive e"
+    assert TextNormalizer(FIGURES)(text) == text.replace("e\u0301", "é")
+
+
 def test_letters_are_parted_as_the_g2p_wants_them():
     with_points = Voice("en", LATIN, None, frozenset(",.!?"), letter_gap=".")
     assert TextNormalizer(with_points)("the US at 5 pm") == "the U.S. at 5 P.M."
