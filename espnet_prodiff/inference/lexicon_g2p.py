@@ -27,7 +27,15 @@ PAUSES = ",.!?"  # the strongest of neighbours is kept
 SPELLINGS = (
     str.maketrans(";:()[]{}\u2013\u2014\u2026", ",,,,,,,,,,.")
     | str.maketrans("\u2018\u2019\u02bc\u00b4`", "'''''")
-    | str.maketrans({"\u00e6": "ae", "\u0153": "oe", "\u00f8": "o", "\u00df": "ss"})
+    | str.maketrans(
+        dict(
+            zip(
+                "\u00e6\u0153\u00f8\u00df\u0142\u0111\u00c6\u0152\u00d8\u0141\u0110",
+                "ae oe o ss l d Ae Oe O L D".split(),
+                strict=True,
+            )
+        )
+    )
 )
 SILENT = set("\"\u201c\u201d\u201e\u00ab\u00bb*_~/\\-'")
 PIECES = re.compile(
@@ -53,6 +61,7 @@ class LexiconG2p:
         lexicon: Phones by the word, lower-case unless only capitals are read so.
         language: ISO 639-1, for the normalisation of texts, as the next.
         reads_numbers: Digits are to be words before.
+        aliases: Phones by their names in CMU's dictionary, as ``AH0`` for ``ax0``.
         letter_gap: What is read letter by letter has points: "U.S.".
     """
 
@@ -73,6 +82,7 @@ class LexiconG2p:
         except (lzma.LZMAError, UnicodeDecodeError, ValueError) as error:
             raise ConfigError(f"lexicon {lexicon} is damaged: {error}") from error
         self._guess = LetterToSound.load(letter_to_sound)
+        self.aliases = _aliases({p for v in self.lexicon.values() for p in v.split()})
 
     def __call__(self, text: str) -> list[str]:
         """Return the tokens of a text, or of a part of one; see `finish`."""
@@ -152,6 +162,19 @@ def _with_s(phones: list[str]) -> list[str]:
     if not phones or phones[-1] in SIBILANTS:
         return [*phones, "ax0", "z"]
     return [*phones, "s" if phones[-1] in UNVOICED else "z"]
+
+
+def _aliases(phones: set[str]) -> dict[str, str]:
+    """Names in capitals, and a stress that a vowel lacks as another that it has."""
+    aliases = {}
+    for phone in phones:
+        for stress in "012" if phone[-1].isdigit() else "":
+            likes = (phone[:-1] + like for like in (stress, *"102"))
+            aliases[phone[:-1] + stress] = next(x for x in likes if x in phones)
+        aliases.setdefault(phone, phone)
+    if "ax0" in phones:
+        aliases["ah0"] = "ax0"
+    return aliases | {name.upper(): phone for name, phone in aliases.items()}
 
 
 def build_preprocessor(train_args: argparse.Namespace) -> Callable | None:

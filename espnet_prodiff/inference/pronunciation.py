@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from espnet_prodiff.errors import DataError, TextError
@@ -18,7 +18,10 @@ class Pronunciation:
     """Cuts a text into stretches for the g2p and tokens that are given."""
 
     def __init__(
-        self, tokens: Collection[str], lexicon: str | Path | None = None
+        self,
+        tokens: Collection[str],
+        lexicon: str | Path | None = None,
+        aliases: Mapping[str, str] | None = None,
     ) -> None:
         """Keep a model's tokens, and read a lexicon.
 
@@ -26,12 +29,14 @@ class Pronunciation:
             tokens: Of the model.
             lexicon: A file with a word and its phones in each line, a tab or two
                 spaces between them; ``#`` begins a comment. Words match in any case.
+            aliases: Tokens by other names that users know them by.
 
         Raises:
             FileNotFoundError: The file does not exist.
             DataError: A line cannot be used; it is named.
         """
         self.tokens = frozenset(tokens)
+        self.aliases = dict(aliases or {})
         self.longest = max(map(len, tokens))
         self.space = next((space for space in SPACES if space in self.tokens), None)
         self.lexicon = {} if lexicon is None else self._read_lexicon(Path(lexicon))
@@ -110,6 +115,7 @@ class Pronunciation:
 
     def _tokens_of(self, piece: str) -> list[str] | None:
         tokens = []
+        piece = self.aliases.get(piece, piece)
         while piece:
             lengths = range(min(self.longest, len(piece)), 0, -1)
             length = next((n for n in lengths if piece[:n] in self.tokens), None)

@@ -71,7 +71,8 @@ class TextToIds:
             self.normalize = TextNormalizer(voice, skip)
             if hasattr(preprocess.tokenizer, "g2p"):
                 table = preprocess.token_id_converter.token2id
-                self.pronunciation = Pronunciation(table, lexicon)
+                aliases = getattr(preprocess.tokenizer.g2p, "aliases", None)
+                self.pronunciation = Pronunciation(table, lexicon, aliases)
         if lexicon is not None and self.pronunciation is None:
             raise InputError(
                 f"a lexicon ({lexicon}) is for models of phones, but this one has "
@@ -103,11 +104,9 @@ class TextToIds:
                 )
             logging.warning("%s; left out", message)
             tokens = [token for token in tokens if token in table]
-        finish = getattr(
-            getattr(self.preprocess.tokenizer, "g2p", None), "finish", None
-        )
-        if finish is not None:  # of ours: pauses at the ends of a sentence
-            tokens = finish(tokens)
+        g2p = getattr(self.preprocess.tokenizer, "g2p", None)
+        if hasattr(g2p, "finish"):  # ours: pauses at the ends of a sentence
+            tokens = g2p.finish(tokens)
         if not tokens:
             raise TextError(f"nothing to say is left of the text {shortened(text)}")
         return np.array([table[token] for token in tokens], dtype=np.int64)

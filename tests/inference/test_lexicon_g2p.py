@@ -13,6 +13,7 @@ from espnet_prodiff.inference.letter_to_sound import (
     letter_numbers,
 )
 from espnet_prodiff.inference.lexicon_g2p import LexiconG2p
+from espnet_prodiff.inference.pronunciation import Pronunciation
 
 WORDS = {
     "apple": "ae1 p ax0 l",
@@ -112,6 +113,13 @@ def test_tokens(g2p, text, tokens):
 )
 def test_a_sentence_has_single_pauses_and_one_at_its_end(g2p, tokens, sentence):
     assert g2p.finish(tokens.split()) == sentence.split()
+
+
+def test_phones_have_the_names_of_cmu_s_dictionary(g2p):
+    names = {"AH0": "ax0", "AH2": "ah1", "EY1": "ey1", "ey0": "ey1", "IH2": "ih2"}
+    assert {name: g2p.aliases[name] for name in names} == names
+    given = Pronunciation({*g2p.aliases.values(), ","}, aliases=g2p.aliases)
+    assert list(given.stretches("a [[B AH0 t]]")) == ["a", ["b", "ax0", "t"]]
 
 
 def test_damaged_files_are_refused_by_name(g2p, tmp_path):
