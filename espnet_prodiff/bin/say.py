@@ -24,6 +24,8 @@ PROSODY = {
     "volume": "factor on the wave",
 }
 
+TEXT_OPTIONS = ("text_normalizer", "unknown_symbols", "lexicon")
+
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -43,6 +45,10 @@ def get_parser() -> argparse.ArgumentParser:
     add("--model", help=text)
     add("--vocoder", help="as --vocoder_file of tts_inference; default: the built-in")
     add("--lexicon", metavar="FILE", help="words and their phones, a line each")
+    text = "auto, english or none: whether figures, dates and signs are read as words"
+    add("--text_normalizer", metavar="HOW", default="auto", help=text)
+    text = "error or skip: what to do with letters that the voice does not read"
+    add("--unknown_symbols", metavar="HOW", default="error", help=text)
     add("--list", action="store_true", help="name the voices of the package")
     add("--steps", type=int, help="sampling steps; default: the model's own")
     for name, meaning in PROSODY.items():
@@ -104,9 +110,8 @@ def _say(args: argparse.Namespace) -> list[str]:
         from espnet_prodiff.inference.text2speech import Text2Speech
 
         files = find_model(args.model)
-        text2speech = Text2Speech(
-            **files, vocoder_file=args.vocoder, lexicon=args.lexicon
-        )
+        texts_as = {name: vars(args)[name] for name in TEXT_OPTIONS}
+        text2speech = Text2Speech(**files, vocoder_file=args.vocoder, **texts_as)
     options = _options(args)
     if args.speaker is not None:
         options["sids"] = text2speech.speaker_id(args.speaker)
@@ -116,7 +121,7 @@ def _say(args: argparse.Namespace) -> list[str]:
     if folder is not None:
         weights = Path(files["model_file"])
         stamp = weights.stat().st_mtime_ns
-        model = f"{weights.resolve()} {stamp} {args.vocoder} {args.lexicon}"
+        model = f"{weights.resolve()} {stamp} {args.vocoder} {[*texts_as.values()]}"
         said, failures = say_each(text2speech, texts, folder, options, model)
         print(f"{folder}: {len(texts) - len(failures)} files, {said}")
         return failures

@@ -62,6 +62,21 @@ def test_lines_into_a_folder_and_an_interrupted_run_goes_on(model, tmp_path, cap
     assert capsys.readouterr().out.startswith(f"{out}: 3 files, ")
 
 
+def test_texts_are_read_as_asked(model, tmp_path, capsys):
+    def seconds(text, *options):
+        path = tmp_path / "a.wav"
+        say.main([text, "--model", model, "-o", str(path), *options])
+        return soundfile.info(path).frames
+
+    plain = seconds("ten is it")
+    skipped = seconds("ten \u65e5\u672c is it", "--unknown_symbols", "skip")
+    assert skipped == plain
+    read = seconds("10 is it", "--text_normalizer", "english")
+    assert read == plain
+    with pytest.raises(SystemExit, match="unknown symbols .*'1'"):
+        seconds("10 is it")
+
+
 def test_a_table_names_its_files(model, tmp_path):
     table = tmp_path / "text"
     table.write_text("ann_1 hello\nann_2 go on\n")
