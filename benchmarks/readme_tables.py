@@ -200,16 +200,16 @@ def starts() -> str:
     return lines(["first weights", "t = 1", "t = 2", "t = 4"], table)
 
 
+SPEECH = {
+    "mel_l1": ("mel L1", ".3f", True),
+    "variance_ratio": ("variance ratio", ".3f", False),
+    "mcd": ("MCD, dB", ".2f", True),
+    "log_f0_rmse": ("log-F0 RMSE", ".3f", False),
+}
+
 TABLES: dict[str, Callable[[], str]] = {
-    "mini": lambda: systems(
-        "mini",
-        {
-            "mel_l1": ("mel L1", ".3f", True),
-            "variance_ratio": ("variance ratio", ".3f", False),
-            "mcd": ("MCD, dB", ".2f", True),
-            "log_f0_rmse": ("log-F0 RMSE", ".3f", False),
-        },
-    ),
+    "mini": lambda: systems("mini", SPEECH),
+    "flite": lambda: systems("flite", SPEECH),
     "hidden": hidden,
     "schedules": schedules,
     "placement": placement,
