@@ -30,6 +30,14 @@ def test_a_text_from_a_pipe_into_a_pipe(model):
     assert (len(done.stdout) - 44) / 2 / 22050 == pytest.approx(seconds, abs=0.01)
 
 
+def test_the_voice_in_the_box(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    say.main(["Hello there.", "-o", str(tmp_path / "hello.wav")])
+    wav, fs = soundfile.read(tmp_path / "hello.wav")
+    assert fs == 16000 and 0.5 < len(wav) / fs < 1.5 and 0.2 < abs(wav).max() <= 1
+    assert capsys.readouterr().err == ""
+
+
 def test_a_file(model, tmp_path, capsys):
     path = tmp_path / "new" / "hello.flac"
     say.main(["hello", "there.", "--model", model, "-o", str(path), "--seed", "3"])
