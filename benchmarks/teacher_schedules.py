@@ -99,7 +99,8 @@ def conditioned(model_file: Path, name: str) -> Rows:
             if name == "tr_no_dev":
                 variance = mels.true_variance(utt)
             pitch, energy = (variance[key][None] for key in ("pitch", "energy"))
-            cond = tts.expand(encoded.hidden, utt.durations[None], pitch, energy)[0]
+            cond = tts.expand(encoded.hidden, utt.durations[None], pitch, energy)
+            cond = cond.at_frames()[0]
             rows.append((mels.recorded_mel(utt).T.contiguous(), cond.contiguous()))
     return rows
 

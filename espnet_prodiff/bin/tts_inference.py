@@ -20,6 +20,7 @@ from espnet2.bin import tts_inference as espnet
 from espnet2.utils.types import float_or_none, int_or_none, str2bool, str_or_none
 
 from espnet_prodiff.common.memory import keep_freed_memory
+from espnet_prodiff.common.precision import DTYPES
 from espnet_prodiff.errors import UserError, one_message
 from espnet_prodiff.inference.decoding import decode_files, decode_texts
 from espnet_prodiff.inference.text import TEXT_NORMALIZERS, UNKNOWN_SYMBOLS
@@ -39,6 +40,8 @@ def get_parser() -> argparse.ArgumentParser:
                 "first word of a line is its id and is not spoken. For lines of text "
                 "alone: espnet-prodiff say -f"
             )
+        elif action.dest == "dtype":
+            action.choices = DTYPES
     add = parser.add_argument_group("Diffusion related").add_argument
     add(
         "--num_steps",

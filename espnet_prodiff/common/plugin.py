@@ -26,12 +26,17 @@ class PluginTTS(AbsTTS):
             model, `Sampling`'s.
         feature_options: Options of its constructor that are the features' own, and that
             the training enters: of "hop_length", "sampling_rate" and "n_fft".
+        half_devices: Kinds of device on which it runs in half precision, where that is
+            asked for; elsewhere it stays in float32.
+        runs_on_rows: Whether its convolutions read rows, see `common.rows`.
     """
 
     conditioning = "text"
     needs_durations = True
     decoding_options: Collection[str] = ("alpha", "use_teacher_forcing", "callback")
     feature_options: Collection[str] = ()
+    half_devices: Collection[str] = ()
+    runs_on_rows = False
     # ESPnet's names: numbers of speakers and languages, size of speaker embeddings,
     # whether inference takes the mel of a recording.
     spks = langs = spk_embed_dim = None

@@ -17,7 +17,9 @@ def run_on_threads(
         for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
             run(start, stop)
         return
-    run = torch.no_grad()(run)  # the mode holds for one thread alone
+    half = torch.is_autocast_enabled("cpu")
+    autocast = torch.autocast("cpu", torch.get_autocast_dtype("cpu"), enabled=half)
+    run = autocast(torch.no_grad()(run))  # the modes hold for one thread alone
     before = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(num_threads, "", torch.set_num_threads, (1,)) as pool:

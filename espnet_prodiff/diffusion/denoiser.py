@@ -76,7 +76,7 @@ class Denoiser(nn.Module):
         }[self.noise_cond]()
         # In half precision neighbouring times and alphas would be the same number.
         wide = torch.promote_types(x_t.dtype, torch.float32)
-        output = self.network(x_t, condition.to(wide), cond, mask)
+        output = self.network(x_t, condition.to(wide), cond, mask).to(x_t.dtype)
         prediction = to_prediction(
             output, x_t, self.prediction_type, alpha=alpha, sigma=sigma
         )

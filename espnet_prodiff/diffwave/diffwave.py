@@ -65,6 +65,7 @@ class DiffWave(WaveDiffusionTTS):
     needs_durations = False
     decoding_options = ("seconds", "use_teacher_forcing", "callback")
     layer_major = DiffWaveNetwork.LAYER_MAJOR
+    half_devices = ("cpu", "cuda")
 
     def __init__(
         self,

@@ -192,10 +192,27 @@ class StackPass:
         if first == last:
             return
 
-        before, here, after = (
+        taps = tuple(
             inputs[first + shift : last + shift]
             for shift in (0, dilation, 2 * dilation)
         )
+        result = None if layer.residual is None else following[first:last]
+        self._layer(i, layer, taps, (first, last), result)
+
+    def _layer(
+        self,
+        i: int,
+        layer: PackedLayer,
+        taps: tuple[Tensor, Tensor, Tensor],
+        rows: tuple[int, int],
+        result: Tensor | None,
+    ) -> None:
+        """Compute the given rows of layer i from what its three taps see, (rows, C).
+
+        Adds to the skips; the next layer's input goes to ``result``.
+        """
+        first, last = rows
+        before, here, after = taps
         gates, minus = self.gates[: last - first], self.gated[: last - first]
         torch.addmm(layer.bias, before, layer.taps[0], out=gates)
         gates.addmm_(here, layer.taps[1]).addmm_(after, layer.taps[2])
@@ -205,9 +222,8 @@ class StackPass:
         # sigmoid(a) tanh(b) = -(gate - 2 gate value): the minus goes into the products.
         torch.addcmul(gate, gate, value, value=-2, out=minus)
         self.skips.behind(layer.delay, first, last).addmm_(minus, layer.skip, alpha=-1)
-        if layer.residual is not None:
+        if result is not None:
             half = math.sqrt(0.5)
-            result = following[first:last]
             torch.addmm(here, minus, layer.residual, beta=half, alpha=-half, out=result)
             result.add_(layer.shift)
 

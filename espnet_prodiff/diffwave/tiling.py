@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from espnet_prodiff.common.threads import run_on_threads
+from espnet_prodiff.diffwave.half_pass import HalfStackPass
 from espnet_prodiff.diffwave.network import DiffWaveNetwork
 from espnet_prodiff.diffwave.stack_pass import PackedLayer, StackPass, pack_layers
 from espnet_prodiff.diffwave.upsampling import MelUpsampler
@@ -56,6 +57,22 @@ class TiledNetwork(nn.Module):
 
         See `DiffWaveNetwork.forward`; here the mask's padding comes last.
         """
+        # Noise levels and sums stay as they are: a half pass rounds what it multiplies.
+        device, half = x_t.device.type, None
+        if torch.is_autocast_enabled(device):
+            half = torch.get_autocast_dtype(device)
+        with torch.autocast(device, enabled=False):
+            return self._apply(x_t, noise_cond, cond, mask, half)
+
+    def _apply(
+        self,
+        x_t: Tensor,
+        noise_cond: Tensor,
+        cond: Tensor | None,
+        mask: Tensor | None,
+        half: torch.dtype | None,
+    ) -> Tensor:
+        """Apply the network, its products of the type ``half``."""
         network = self.network
         network.check_cond(cond, x_t.shape[-1])
         steps = network.step_proj(network.step_embedding(noise_cond))
@@ -71,7 +88,7 @@ class TiledNetwork(nn.Module):
             shift = steps[i, : network.in_proj.out_channels]
             frames = None if mel is None else mel[i]
             part = output[i, :, :valid]
-            self._evaluate(layers, shift, wave[:, :valid], frames, part)
+            self._evaluate(layers, shift, wave[:, :valid], frames, part, half)
         return output
 
     def _evaluate(
@@ -81,6 +98,7 @@ class TiledNetwork(nn.Module):
         wave: Tensor,
         mel: Tensor | None,
         output: Tensor,
+        half: torch.dtype | None,
     ) -> None:
         """Evaluate one wave (1, L), on a CPU in a part for each thread."""
         length, hop = wave.shape[-1], self.network.hop_length or 1
@@ -90,8 +108,13 @@ class TiledNetwork(nn.Module):
             margin += MelUpsampler.context * hop
         threads = torch.get_num_threads() if wave.device.type == "cpu" else 1
         parts = min(threads, length // (8 * margin))  # else the margins cost too much
+
+        def stack() -> StackPass:
+            parts = (self.network, layers, first_shift, tile)
+            return StackPass(*parts) if half is None else HalfStackPass(*parts, half)
+
         if parts < 2:  # straight into the output: the memory of a tile
-            StackPass(self.network, layers, first_shift, tile).run(wave, mel, output)
+            stack().run(wave, mel, output)
             return
 
         def run(start: int, stop: int) -> None:
@@ -99,8 +122,7 @@ class TiledNetwork(nn.Module):
             last = min(length, -(-(stop + margin) // hop) * hop)
             frames = None if mel is None else mel[:, first // hop : -(-last // hop)]
             part = wave.new_empty(1, last - first)
-            stack = StackPass(self.network, layers, first_shift, tile)
-            stack.run(wave[:, first:last], frames, part)
+            stack().run(wave[:, first:last], frames, part)
             output[:, start:stop] = part[:, start - first : stop - first]
 
         run_on_threads(run, [i * length // parts for i in range(parts + 1)], parts)

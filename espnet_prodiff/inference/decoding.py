@@ -93,7 +93,7 @@ def decode_files(
     _warn_of_words(ids, files[0][0])
     utterances = TTSTask.build_streaming_iterator(
         [file for file in files if file[1] != "speech" or text2speech.use_speech],
-        dtype=text2speech.dtype,
+        dtype="float64" if text2speech.dtype == "float64" else "float32",
         batch_size=1,
         key_file=None if key_file is None else str(key_file),
         num_workers=num_workers,

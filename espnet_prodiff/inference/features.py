@@ -12,6 +12,7 @@ from espnet2.tts.utils import DurationCalculator
 
 from espnet_prodiff.common.model import DiffusionTTS
 from espnet_prodiff.errors import InputError, TextError, UserError
+from espnet_prodiff.inference.batches import similar_lengths
 from espnet_prodiff.inference.inputs import check_inputs, takes_recording
 from espnet_prodiff.inference.options import VOCODER_OPTIONS, model_options
 from espnet_prodiff.inference.phones import phone_times
@@ -79,7 +80,11 @@ def infer(
     try:
         with changed_predictions(model, prosody):
             if len(inputs) > 1 and isinstance(model.tts, DiffusionTTS):
-                outputs = _infer_together(model, inputs, conf)
+                outputs = [{}] * len(inputs)
+                for batch in similar_lengths([len(one["text"]) for one in inputs]):
+                    results = _infer_together(model, [inputs[i] for i in batch], conf)
+                    for i, output in zip(batch, results, strict=True):
+                        outputs[i] = output
             else:
                 outputs = []
                 for one in inputs:

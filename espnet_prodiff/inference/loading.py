@@ -9,6 +9,7 @@ from typing import Any
 
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
+from espnet_prodiff.common.rows import lay_out
 from espnet_prodiff.errors import ConfigError
 from espnet_prodiff.fileio.checkpoint import load_model_weights
 from espnet_prodiff.fileio.yaml_files import read_yaml, write_yaml
@@ -60,6 +61,8 @@ def load_acoustic_model(
             config = Path(folder) / "config.yaml"
             write_yaml(config, options)
         model, args = _build(config, options, model_file, device)
+    if getattr(model.tts, "runs_on_rows", False):
+        lay_out(model.tts)
     return model.eval(), args
 
 

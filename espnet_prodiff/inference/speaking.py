@@ -11,6 +11,7 @@ import torch
 from espnet2.tts.abs_tts import AbsTTS
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
+from espnet_prodiff.common.precision import products_in
 from espnet_prodiff.errors import InputError
 from espnet_prodiff.inference.features import Output, infer, seeded
 from espnet_prodiff.inference.inputs import INPUTS, by_utterance, takes_recording
@@ -209,7 +210,8 @@ class Speaking:
         ``conf`` are all decoding options, as `options` returns them.
         """
         tokens = self.train_args.token_list
-        return infer(self.model, self.text_to_ids, items, conf, tokens)
+        with products_in(self.dtype, self.tts, self.device):
+            return infer(self.model, self.text_to_ids, items, conf, tokens)
 
     @torch.no_grad()
     def vocode(self, output: Output, conf: dict[str, Any] | None = None) -> Output:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from espnet_prodiff.common.precision import set_dtype
 from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.errors import VocoderError
 from espnet_prodiff.inference.find_model import find_model
@@ -91,7 +90,9 @@ class Text2Speech(Speaking):
             vocoder_config: See `build_vocoder`.
             vocoder_file: See `build_vocoder`; by default the one that a packed voice
                 brings, "none" for the built-in.
-            dtype: "float16", "float32" or "float64", of the acoustic model.
+            dtype: "float32", "bfloat16" or "float16", the type of matrix products in
+                the acoustic model and in a DiffWave vocoder, or "float64" for all of
+                the acoustic model.
             device: "cpu", "cuda", "cuda:N" or "mps".
             seed: With ``always_fix_seed``, the seed of every call that names none.
             always_fix_seed: Whether such calls repeat the same noise.
@@ -117,7 +118,8 @@ class Text2Speech(Speaking):
             InputError: An option is out of range, or the model does not have it.
         """
         model, train_args = load_acoustic_model(train_config, model_file, device)
-        self.model = model.to(dtype=getattr(torch, dtype)).eval()
+        set_dtype(model, dtype)
+        self.model = model
         self.device = device
         self.dtype = dtype
         self.train_args = train_args
@@ -135,7 +137,7 @@ class Text2Speech(Speaking):
         if vocoder_file is None:  # a packed voice may bring its own
             vocoder_file = getattr(train_args, "vocoder_file", None)
         self.vocoder = build_vocoder(
-            vocoder_config, vocoder_file, model, device, prefer_normalized_feats
+            vocoder_config, vocoder_file, model, device, prefer_normalized_feats, dtype
         )
         of_espnet = {
             "threshold": threshold,

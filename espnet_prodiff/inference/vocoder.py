@@ -16,6 +16,7 @@ import torch
 from espnet2.tts.espnet_model import ESPnetTTSModel
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
+from espnet_prodiff.common.precision import HALVES
 from espnet_prodiff.errors import VocoderError
 from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.inference.archive import SUFFIXES
@@ -46,6 +47,7 @@ def build_vocoder(
     model: ESPnetTTSModel,
     device: str = "cpu",
     normalized_feats: bool = False,
+    dtype: str = "float32",
 ) -> Vocoder | None:
     """Build the vocoder for an acoustic model.
 
@@ -62,6 +64,7 @@ def build_vocoder(
         model: The ``ESPnetTTSModel`` whose mels will be spoken.
         device: Where it runs.
         normalized_feats: Whether it will get normalised mels.
+        dtype: Of the matrix products of a DiffWave, see `WaveGenerator`.
 
     Raises:
         FileNotFoundError: The checkpoint or its config does not exist.
@@ -81,7 +84,7 @@ def build_vocoder(
     if no_file:
         return _build_builtin(vocoder_config, model, device)
     if str(vocoder_file).lower().endswith((".pth", *SUFFIXES)):
-        vocoder = _load_ours(vocoder_file, vocoder_config, normalized_feats)
+        vocoder = _load_ours(vocoder_file, vocoder_config, normalized_feats, dtype)
         contract = vocoder.contract
     elif Path(vocoder_file).suffix == ".pkl":
         # slow to import
@@ -102,14 +105,18 @@ def build_vocoder(
 
 
 def _load_ours(
-    vocoder_file: str | Path, vocoder_config: str | Path | None, normalized_feats: bool
+    vocoder_file: str | Path,
+    vocoder_config: str | Path | None,
+    normalized_feats: bool,
+    dtype: str,
 ) -> WaveGenerator:
     if normalized_feats:
         raise VocoderError(
             f"prefer_normalized_feats is not for vocoder {vocoder_file}: it normalises "
             "mels itself, with the statistics of its own training"
         )
-    vocoder = WaveGenerator(vocoder_file, vocoder_config)
+    half = dtype if dtype in HALVES else "float32"
+    vocoder = WaveGenerator(vocoder_file, vocoder_config, dtype=half)
     if vocoder.conditioning != "mel":
         raise VocoderError(
             f"vocoder {vocoder_file} is a DiffWave with conditioning "

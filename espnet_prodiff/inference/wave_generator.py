@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from espnet_prodiff.common.precision import HALVES, products_in, set_dtype
 from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.diffwave.diffwave import DiffWave
 from espnet_prodiff.diffwave.inference import denoise, interpolate, label_cond
-from espnet_prodiff.errors import InputError, VocoderError
+from espnet_prodiff.errors import InputError, VocoderError, check_choice
 from espnet_prodiff.inference.inputs import as_input_errors
 from espnet_prodiff.inference.loading import load_acoustic_model
 from espnet_prodiff.inference.mel_contract import MelContract
@@ -44,6 +46,7 @@ class WaveGenerator:
         model_file: str | Path,
         train_config: str | Path | None = None,
         device: str = "cpu",
+        dtype: str = "float32",
     ) -> None:
         """Load a model.
 
@@ -51,6 +54,7 @@ class WaveGenerator:
             model_file: Weights (``*.pth``), or a model packed by stage 10.
             train_config: Its config.yaml; by default the one beside the weights.
             device: "cpu", "cuda", "cuda:N" or "mps".
+            dtype: "float32", or the type of matrix products, "bfloat16" or "float16".
 
         Raises:
             FileNotFoundError: A file does not exist.
@@ -69,6 +73,9 @@ class WaveGenerator:
         self.conditioning: str = self.tts.conditioning
         self.contract = MelContract.of_feats_extract(self.model.feats_extract)
         self.device = torch.device(device)
+        check_choice("dtype", dtype, ("float32", *HALVES))
+        set_dtype(self.model, dtype)
+        self.dtype = dtype
 
     def __repr__(self) -> str:
         return f"WaveGenerator({self.name}, {self.contract})"
@@ -106,7 +113,7 @@ class WaveGenerator:
         feats = feats.to(self.device, torch.float32)[None]
         if self.model.normalize is not None:
             feats = self.model.normalize(feats.clone())[0]
-        with as_input_errors():
+        with as_input_errors(), self._products():
             return self.tts.inference(feats=feats[0], **sampling)["wav"]
 
     def resynthesize(self, wav: Tensor, **sampling: Any) -> Tensor:
@@ -138,7 +145,7 @@ class WaveGenerator:
         """
         self._require("label", "none")
         sids = self._label(label)
-        with as_input_errors():
+        with as_input_errors(), self._products():
             return self.tts.inference(sids=sids, seconds=seconds, **sampling)["wav"]
 
     def denoise(
@@ -157,7 +164,7 @@ class WaveGenerator:
         """
         self._require("label", "none")
         wav, label = self._wave(wav), self._label(label)
-        with as_input_errors():
+        with as_input_errors(), self._products():
             cond = label_cond(self.tts, label)
             return denoise(self.tts, wav, t, cond, Sampling(**sampling))
 
@@ -185,7 +192,7 @@ class WaveGenerator:
         """
         self._require("label", "none")
         waves, label = (self._wave(first), self._wave(second)), self._label(label)
-        with as_input_errors():
+        with as_input_errors(), self._products():
             cond = label_cond(self.tts, label)
             options = Sampling(**sampling)
             return interpolate(self.tts, *waves, weight, t, cond, options)
@@ -198,6 +205,9 @@ class WaveGenerator:
         """
         with as_input_errors():
             self.tts.times(**sampling)
+
+    def _products(self) -> AbstractContextManager:
+        return products_in(self.dtype, self.tts, self.device)
 
     def _require(self, *conditionings: str) -> None:
         if self.conditioning not in conditionings:

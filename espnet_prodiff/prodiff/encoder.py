@@ -1,13 +1,23 @@
 """ProDiff's encoder of the text: FastSpeech2's, with its variance adaptor."""
 
 from contextlib import redirect_stdout
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from espnet_prodiff.common.padding import length_mask, mask_conv_inputs
+from espnet_prodiff.common.rows import Rows, row_multiple
 from espnet_prodiff.errors import UserError
+from espnet_prodiff.prodiff.network import RepeatedCond
+from espnet_prodiff.prodiff.row_encoder import (
+    encode_rows,
+    encoder_fits_rows,
+    predict_rows,
+    predictor_fits_rows,
+    widest_reach,
+)
 
 with redirect_stdout(None):  # ESPnet prints that it does without flash_attn
     from espnet.nets.pytorch_backend.conformer.encoder import (
@@ -27,6 +37,14 @@ class EncodedText(NamedTuple):
     log_duration: Tensor  # (B, N)
     pitch: Tensor  # (B, N, 1)
     energy: Tensor  # (B, N, 1)
+
+
+class _RowParts(NamedTuple):
+    """What of a model runs on rows, and the gap that they need."""
+
+    encoder: bool
+    predictors: bool
+    gap: int
 
 
 class TextEncoder(FastSpeech2):
@@ -59,8 +77,25 @@ class TextEncoder(FastSpeech2):
         mask = length_mask(lengths, tokens.shape[1], torch.float32)
         predict_pitch, predict_energy = self.pitch_predictor, self.energy_predictor
         predictors = (self.duration_predictor, predict_pitch, predict_energy)
-        hidden = self._encode_tokens(tokens, lengths, mask)
+        on_rows = self._runs_on_rows(tokens)
+        multiple = row_multiple(predict_pitch.conv[0][0].weight.dtype)
+        rows = Rows(lengths.tolist(), self._row_parts.gap, multiple)
+        if on_rows and self._row_parts.encoder:
+            hidden = rows.unpack(encode_rows(self.encoder, tokens, rows))
+        else:
+            hidden = self._encode_tokens(tokens, lengths, mask)
         hidden = self._add_identity(hidden, mels, mel_lengths, spembs, sids, lids)
+        if on_rows and self._row_parts.predictors:
+            packed = rows.pack(hidden)
+            padding = (mask == 0).transpose(1, 2)
+            predicted = []
+            for predictor in predictors:
+                values = rows.unpack(predict_rows(predictor, packed, rows))
+                for hook in predictor._forward_hooks.values():  # as a call would
+                    changed = hook(predictor, (hidden, padding), values)
+                    values = values if changed is None else changed
+                predicted.append(values)
+            return EncodedText(hidden, mask, predicted[0].squeeze(-1), *predicted[1:])
         with mask_conv_inputs(predictors, mask):
             padding = mask.squeeze(1) == 0
             for_pitch = for_energy = hidden
@@ -78,15 +113,32 @@ class TextEncoder(FastSpeech2):
 
     def expand(
         self, hidden: Tensor, durations: Tensor, pitch: Tensor, energy: Tensor
-    ) -> Tensor:
-        """Add pitch and energy (B, N, 1) and repeat every token for its duration.
+    ) -> RepeatedCond:
+        """Add pitch and energy (B, N, 1): the denoiser's conditioning.
 
-        From hidden states (B, N, adim) and frames of each token (B, N), integers, to
-        the denoiser's conditioning, (B, adim, L).
+        From hidden states (B, N, adim) and frames of each token (B, N), integers.
         """
         hidden = hidden + self.energy_embed(energy.transpose(1, 2)).transpose(1, 2)
         hidden = hidden + self.pitch_embed(pitch.transpose(1, 2)).transpose(1, 2)
-        return self.length_regulator(hidden, durations).transpose(1, 2)
+        return RepeatedCond(hidden, durations)
+
+    @cached_property
+    def _row_parts(self) -> "_RowParts":
+        predictors = (
+            self.duration_predictor,
+            self.pitch_predictor,
+            self.energy_predictor,
+        )
+        return _RowParts(
+            encoder=encoder_fits_rows(self.encoder),
+            predictors=all(map(predictor_fits_rows, predictors)),
+            gap=widest_reach(self.encoder, *predictors),
+        )
+
+    def _runs_on_rows(self, tokens: Tensor) -> bool:
+        """Whether nothing but values are wanted, on a CPU, where rows are faster."""
+        plain = not torch.is_grad_enabled() and not self.encoder.training
+        return plain and tokens.device.type == "cpu"
 
     def _encode_tokens(self, tokens: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
         """(B, N) -> (B, N, adim)."""

@@ -61,10 +61,11 @@ def synthesize(
     cond = model.expand(encoded.hidden, frames, pitch, energy)
 
     mel_lengths = frames.sum(1)
-    mask = length_mask(mel_lengths, cond.shape[2], cond.dtype)
+    hidden, longest = encoded.hidden, int(mel_lengths.max())
+    mask = length_mask(mel_lengths, longest, hidden.dtype)
     noise = UtteranceNoise(mel_lengths.tolist(), sampling.seed, sampling.temperature)
     mels = model.denoise(
-        noise(cond.new_empty(len(texts), model.odim, cond.shape[2])),
+        noise(hidden.new_empty(len(texts), model.odim, longest)),
         times,
         cond,
         None if mask.all() else mask,

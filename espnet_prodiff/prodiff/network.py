@@ -1,12 +1,42 @@
 """ProDiff's denoising network: a non-causal, gated residual stack (WaveNet)."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from espnet_prodiff.common.residual import ResidualLayer, run_stack
+from espnet_prodiff.prodiff.row_network import (
+    PreparedRows,
+    differentiable_rows,
+    evaluate_rows,
+    prepare_rows,
+)
+
+
+def on_rows(tensor: Tensor) -> bool:
+    """Whether the network runs on rows where a tensor is; elsewhere on channels."""
+    return tensor.device.type == "cpu"
+
+
+class RepeatedCond(NamedTuple):
+    """A conditioning that stays the same over the frames of a token.
+
+    Attributes:
+        tokens: (B, N, cond_channels).
+        durations: Frames of each token, (B, N), integers.
+    """
+
+    tokens: Tensor
+    durations: Tensor
+
+    def at_frames(self) -> Tensor:
+        """(B, cond_channels, L), zeros behind the shorter utterances."""
+        rows = zip(self.tokens, self.durations, strict=True)
+        repeated = [torch.repeat_interleave(*row, dim=0) for row in rows]
+        return nn.utils.rnn.pad_sequence(repeated, batch_first=True).transpose(1, 2)
 
 
 class StepEmbedding(nn.Module):
@@ -87,18 +117,24 @@ class ProDiffNetwork(nn.Module):
         nn.init.zeros_(self.out_proj.weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def prepare_cond(self, cond: Tensor) -> tuple[Tensor, ...]:
-        """Project the conditioning for every layer: the same at every step.
-
-        (B, cond_channels, L) -> (B, 2C, L) for each layer.
-        """
-        return self.cond_proj(cond).chunk(len(self.layers), dim=1)
+    def prepare_cond(
+        self, cond: Tensor | RepeatedCond
+    ) -> tuple[Tensor, ...] | PreparedRows:
+        """Project the conditioning for every layer: the same at every step."""
+        if isinstance(cond, Tensor):
+            tokens, durations = cond.transpose(1, 2), None
+        else:
+            tokens, durations = cond
+        if on_rows(tokens):
+            return prepare_rows(self, tokens, durations)
+        frames = cond if isinstance(cond, Tensor) else cond.at_frames()
+        return self.cond_proj(frames).chunk(len(self.layers), dim=1)
 
     def forward(
         self,
         x_t: Tensor,
         noise_cond: Tensor,
-        cond: Tensor | tuple[Tensor, ...],
+        cond: Tensor | RepeatedCond | tuple[Tensor, ...] | PreparedRows,
         mask: Tensor | None = None,
     ) -> Tensor:
         """Apply the network, (B, n_mels, L) -> (B, n_mels, L).
@@ -106,11 +142,16 @@ class ProDiffNetwork(nn.Module):
         Args:
             x_t: Noisy mel, (B, n_mels, L).
             noise_cond: The noise condition, (B,).
-            cond: (B, cond_channels, L), or what ``prepare_cond`` made of it.
+            cond: (B, cond_channels, L), a conditioning of tokens, or what
+                ``prepare_cond`` made of it.
             mask: (B, 1, L), 1 = valid.
         """
-        if isinstance(cond, Tensor):
+        if isinstance(cond, Tensor | RepeatedCond):
             cond = self.prepare_cond(cond)
+        if isinstance(cond, PreparedRows):
+            train = torch.is_grad_enabled()
+            forward = differentiable_rows if train else evaluate_rows
+            return forward(self, x_t, noise_cond, cond, mask)
         steps = self.step_proj(self.step_embedding(noise_cond))
         hidden = F.relu(self.in_proj(x_t))
         skips = run_stack(self.layers, hidden, steps, cond, mask)

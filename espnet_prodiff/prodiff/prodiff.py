@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 from espnet2.torch_utils.device_funcs import force_gatherable
-from torch import Tensor
-from torch.nn import Module
+from torch import Tensor, nn
 
 from espnet_prodiff.common.model import Callback, DiffusionTTS
 from espnet_prodiff.common.padding import append_eos, length_mask, validation_generator
@@ -69,6 +68,8 @@ class ProDiff(DiffusionTTS, TextEncoder):
     # between these a trained teacher's few steps come nearest to its many.
     snr_ends = (-30.0, 30.0)
     layer_major = ProDiffNetwork.LAYER_MAJOR
+    half_devices = ("cpu", "cuda")
+    runs_on_rows = True
     channel_axes = ProDiffNetwork.CHANNEL_AXES
     decoding_options = (*DiffusionTTS.decoding_options, "speed")
 
@@ -124,12 +125,28 @@ class ProDiff(DiffusionTTS, TextEncoder):
         self.variance_loss_weight = variance_loss_weight
 
     @cached_property
-    def variance_loss(self) -> Module:
+    def variance_loss(self) -> nn.Module:
         """The loss of the predictors; only training has to import JETS, its owner."""
         from espnet2.gan_tts.jets.loss import VarianceLoss
 
         weighted = self.use_weighted_masking
         return VarianceLoss(not weighted, weighted)
+
+    def product_layers(self) -> list[nn.Module]:
+        """Layers whose weights may be rounded to half precision at inference."""
+        network = self.denoiser.network
+        layers = [network.in_proj, network.cond_proj, network.skip_proj]
+        blocks = (
+            getattr(self.encoder, "encoders", self.encoder),
+            self.duration_predictor.conv,
+            self.pitch_predictor.conv,
+            self.energy_predictor.conv,
+            network.layers,
+        )
+        for part in (part for block in blocks for part in block.modules()):
+            if isinstance(part, nn.Linear | nn.Conv1d):
+                layers.append(part)
+        return layers
 
     def explain_foreign_weights(
         self, names: Collection[str], prefix: str

@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from espnet_prodiff.common.model import DiffusionTTS
 from espnet_prodiff.common.plugin import FORMAT_KEY
+from espnet_prodiff.common.rows import lay_out
 from espnet_prodiff.diffusion import (
     Denoiser,
     absolute_error,
@@ -128,6 +129,7 @@ class DistillationObjective:
                 teacher = self.load(self.teacher)
             _require_same_schedule(student, teacher.denoiser)
             self._loaded = teacher.eval().requires_grad_(False)
+            lay_out(self._loaded)
             logging.info(f"Loaded the teacher {self.teacher.model_file}")
         return self._loaded
 

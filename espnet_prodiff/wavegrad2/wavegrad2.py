@@ -79,6 +79,7 @@ class WaveGrad2(WaveDiffusionTTS):
     # NOTE: 1000 in the paper, which finds 50 nearly as good.
     default_num_steps = 50
     train_times = "continuous"
+    half_devices = ("cuda",)  # on a CPU torch's convolutions take longer so, measured
     tiled_network = TiledNetwork
     decoding_options = (*WaveDiffusionTTS.decoding_options, "speed")
 

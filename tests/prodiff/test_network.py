@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from espnet_prodiff.fileio.config import read_config
+from espnet_prodiff.prodiff import network as network_module
 from espnet_prodiff.prodiff.network import ProDiffNetwork
 
 
@@ -31,17 +32,17 @@ def test_output_is_zero_at_the_start():
     assert (network(*inputs()) == 0).all()
 
 
-def test_x_t_reaches_the_last_layer_from_the_start():
+def test_x_t_reaches_the_last_layer_from_the_start(monkeypatch):
     # torch's default: a deviation of .14, and the answer to a tenth more of x_t 1.2 %.
     torch.manual_seed(0)
+    monkeypatch.setattr(network_module, "on_rows", lambda _: False)  # for the hooks
     network = ProDiffNetwork(n_mels=80, cond_channels=256)
     hidden = []
     network.layers[-1].register_forward_hook(lambda *x: hidden.append(x[2][0]))
     network.out_proj.register_forward_hook(lambda *x: hidden.append(x[1][0]))
     x_t, cond = torch.randn(2, 80, 100), torch.randn(2, 256, 100)
-    with torch.no_grad():
-        network(x_t, torch.ones(2), cond)
-        network(1.1 * x_t, torch.ones(2), cond)
+    network(x_t, torch.ones(2), cond)
+    network(1.1 * x_t, torch.ones(2), cond)
     residual, features, _, features_of_louder = hidden
     assert residual.std() > 0.4
     assert (features_of_louder - features).norm() / features.norm() > 0.025
