@@ -11,12 +11,19 @@ of NAME; tests/test_readme.py keeps it so.
 import argparse
 import json
 import re
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))  # where it is not run as a script
+from speed.report import TABLES as SPEED_TABLES  # noqa: E402
+from speed.report import markdown as lines  # noqa: E402
+
 RESULTS = ROOT / "benchmarks" / "results"
+FIGURE = "docs/images/bench.png"  # of bench.py
 REGION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -39,13 +46,6 @@ def number(value: float, spec: str) -> str:
     """A number without the zero before its point."""
     text = format(value, spec)
     return text[1:] if text.startswith("0.") else text
-
-
-def lines(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table; the first column is text."""
-    out = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
-    out += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(out) + "\n"
 
 
 def systems(name: str, columns: dict[str, tuple[str, str, bool]]) -> str:
@@ -200,12 +200,28 @@ def starts() -> str:
     return lines(["first weights", "t = 1", "t = 2", "t = 4"], table)
 
 
+def speed(part: str) -> str:
+    """A part of ``bench.py``, and what it left out."""
+    found = load("bench").get(part)
+    if found is None:
+        return "Not measured yet.\n"
+    absent = "; ".join(f"{name} ({why})" for name, why in found["left_out"].items())
+    return SPEED_TABLES[part](found) + (f"\nLeft out: {absent}.\n" if absent else "")
+
+
+def speed_figure() -> str:
+    """The figure of ``bench.py``, if it was drawn."""
+    drawn = (ROOT / FIGURE).exists()
+    return f"![times faster than real time]({FIGURE})\n" if drawn else ""
+
+
 SPEECH = {
     "mel_l1": ("mel L1", ".3f", True),
     "variance_ratio": ("variance ratio", ".3f", False),
     "mcd": ("MCD, dB", ".2f", True),
     "log_f0_rmse": ("log-F0 RMSE", ".3f", False),
 }
+
 
 TABLES: dict[str, Callable[[], str]] = {
     "mini": lambda: systems("mini", SPEECH),
@@ -243,6 +259,11 @@ TABLES: dict[str, Callable[[], str]] = {
             "times_real_time": ("x real time", ".0f", False),
         },
     ),
+    "bench_figure": speed_figure,
+    **{
+        "bench_" + re.sub(r"\W+", "_", part): partial(speed, part)
+        for part in SPEED_TABLES
+    },
 }
 
 

@@ -58,7 +58,7 @@ def test_options_exist():
     named = set(re.findall(r"(?<![\w-])--(\w+)", README))
     beyond = {"help", "teacher", "data_dir", "durations"}  # of other programs
     beyond |= {"hidden_variation", "voices"}
-    beyond |= {"updates", "learning_rates", "repeats", "threads", "output_dir", "lmnt"}
+    beyond |= {"updates", "learning_rates", "threads", "output_dir", "full"}
     assert named - known - beyond == set()
 
 
