@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from typing import Any
+from unittest import mock
 
 LONGEST = 15  # digits that are a number, not a row of digits
 LONG = re.compile(rf"\d[\d,]{{{LONGEST - 1},}}\d")
@@ -17,8 +18,10 @@ MIXED = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 @functools.cache
 def _inflect() -> Any:
-    import inflect  # its import takes .3 s
-
+    # At its import, which takes .3 s, it has typeguard rewrite each of its methods to
+    # check their arguments, which takes seconds. What is passed here is digits.
+    with mock.patch("typeguard.typechecked", lambda function: function):
+        import inflect
     return inflect.engine()
 
 
