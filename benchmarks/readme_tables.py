@@ -113,6 +113,37 @@ def _place(name: str) -> tuple[int, int]:
     return kind, -int(re.search(r"(\d+) steps?$", name)[1])
 
 
+def students() -> str:
+    """What students of other sizes cost and keep."""
+    rows = [
+        [
+            _bold(system["name"].removesuffix(", 1 step")),
+            number(system["multiplications"] / 1e6, ".2f"),
+            number(system["text_to_mel_ms"], ".0f"),
+            number(system["denoiser_ms"], ".1f"),
+            figure(system["spread"], ".3f", False),
+            *(_share(system[f"spread_of_{steps}"]) for steps in (16, 4)),
+            figure(system["distance"], ".3f"),
+            figure(system["ndb"], ".3f"),
+            figure(system.get("mcd"), ".2f"),
+            _difference(system["mcd_beyond_4"]),
+        ]
+        for system in load("students")["systems"]
+        if "multiplications" in system
+    ]
+    header = ["", "10^6 products a frame", "text to mel, ms", "denoiser, ms", "spread"]
+    header += ["of 16 steps'", "of 4 steps'", "distance", "NDB", "MCD, dB"]
+    return lines([*header, "beyond 4 steps'"], rows)
+
+
+def _difference(entry: dict[str, float]) -> str:
+    return f"{entry['mean']:+.2f} ± {number(entry['ci95'], '.2f')}".replace("0.", ".")
+
+
+def _share(entry: dict[str, float]) -> str:
+    return f"{entry['mean']:.0%} ± {100 * entry['ci95']:.0f}"
+
+
 def schedules() -> str:
     """Spread of teachers by their noise schedule, a column for each seed's mean."""
     rows: dict[tuple[str, int], dict[int, dict[str, float]]] = {}
@@ -227,6 +258,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "mini": lambda: systems("mini", SPEECH),
     "flite": lambda: systems("flite", SPEECH),
     "hidden": hidden,
+    "students": students,
     "schedules": schedules,
     "placement": placement,
     "last_steps": last_steps,
