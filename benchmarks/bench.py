@@ -54,6 +54,7 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@torch.no_grad()
 def main(arguments: list[str] | None = None) -> dict[str, Any]:
     """Measure, print, write; returns the results."""
     args = get_parser().parse_args(arguments)
@@ -61,7 +62,6 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         args.budget, args.threads, args.seconds = 0.0, [1], 1.0
     args.budget *= 10 if args.full else 1
     keep_freed_memory()  # for all: without it page faults would be much of the time
-    torch.set_grad_enabled(False)
     torch.set_num_threads(args.threads[0])
     results: dict[str, Any] = {}
     if args.output is not None and args.output.exists():

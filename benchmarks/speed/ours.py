@@ -28,14 +28,16 @@ def speaker(
     precision: str,
     tiny: bool,
     vocoder: str | None = None,
+    tiny_vocoder: bool = False,
     **changes: Any,
 ) -> Text2Speech:
     """A `Text2Speech` of a model's config, what differs from it, and a vocoder's."""
+    sizes = {"model_file": tiny, "vocoder_file": tiny_vocoder}
     with tempfile.TemporaryDirectory() as folder:
         files = {}
         for kind, name in (("model_file", config), ("vocoder_file", vocoder)):
             if name is not None:
-                conf = tts_conf(name, tiny)
+                conf = tts_conf(name, sizes[kind])
                 if kind == "model_file" and not tiny:
                     conf |= changes
                 tts = read_config(CONF / name)["tts"]
@@ -64,7 +66,7 @@ def to_wave(vocoder: str | None = None, **options: Any) -> Make:
 
     def make(case: Case) -> Run:
         # Any acoustic model will do, as long as its mels are the vocoder's.
-        speak = speaker(MINI, case.precision, True, vocoder)
+        speak = speaker(MINI, case.precision, True, vocoder, case.tiny)
         outputs = [{"feat_gen_denorm": speech_like_mel(case.frames)}] * case.batch
         chosen = speak.options(seed=0, **options)
 
@@ -80,7 +82,9 @@ def speech(config: str, vocoder: str | None = None, **changes: Any) -> Make:
     """A batch of texts to waves, in one step."""
 
     def make(case: Case) -> Run:
-        speak = speaker(config, case.precision, case.tiny, vocoder, **changes)
+        speak = speaker(
+            config, case.precision, case.tiny, vocoder, case.tiny, **changes
+        )
         texts = case.texts()
 
         def call() -> list:

@@ -68,7 +68,7 @@ def group_table(part: Mapping[str, Any]) -> str:
 def _time(row: Row, clock: str, speech: bool) -> list[str]:
     seconds = row[clock]["median"]
     cells = [f"{1000 * seconds:.0f}"]
-    return cells + [f"{row['audio'] / seconds:.0f}"] * speech
+    return cells + ([f"{row['audio'] / seconds:.0f}"] if speech else [])
 
 
 def sweep_table(part: Mapping[str, Any], varied: str, unit: str) -> str:
