@@ -23,11 +23,11 @@ def peak_memory(group: str, name: str, case: Case, threads: int) -> dict[str, fl
         return pool.apply(_measure, (group, name, case, threads))
 
 
+@torch.no_grad()
 def _measure(group: str, name: str, case: Case, threads: int) -> dict[str, float]:
     from speed.subjects import SUBJECTS
 
     torch.set_num_threads(threads)
-    torch.set_grad_enabled(False)
     call = SUBJECTS[group][name].make(case).call
     Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the peak so far
     before = _status("VmRSS")
