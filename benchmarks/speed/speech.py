@@ -106,7 +106,9 @@ SUBJECTS = [
         ours.speech(QUARTER, SPECTRAL),
         True,
     ),
-    Subject("WaveGrad 2 Base, 1 step", ours.speech("train_wavegrad2.yaml"), True),
+    Subject(
+        "WaveGrad 2 Base, 1 step", ours.speech("train_wavegrad2.yaml"), True, ["fp32"]
+    ),
     Subject(
         "ESPnet ProDiff, 2 steps, its Griffin-Lim",
         in_turn(acoustic.builtin(PAPER, 2), vocoders.griffin_lim(8)),

@@ -5,6 +5,7 @@ float32, as torch's autocast has it. Where a model says which of its layers may 
 rounded for good, their weights are, and need no rounding at every call.
 """
 
+import logging
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -22,8 +23,9 @@ def set_dtype(model: ESPnetTTSModel, dtype: str) -> None:
     """Make a model ready for a type of `DTYPES`.
 
     A model of ours in half precision keeps float32 where it is needed; of its
-    ``product_layers()``, if it offers them, the weights are rounded here. Any other is
-    converted as a whole, as ESPnet does it.
+    ``product_layers()``, if it offers them, the weights are rounded here. On a kind of
+    device that is not among its ``half_devices`` it stays in float32, with a warning.
+    Any other model is converted as a whole, as ESPnet does it.
 
     Raises:
         UserError: The type is none of them.
@@ -31,6 +33,11 @@ def set_dtype(model: ESPnetTTSModel, dtype: str) -> None:
     check_choice("dtype", dtype, DTYPES)
     if dtype not in HALVES or not isinstance(model.tts, PluginTTS):
         model.to(getattr(torch, dtype))
+        return
+    kind = next(model.parameters()).device.type
+    if kind not in model.tts.half_devices:
+        name = type(model.tts).__name__
+        logging.warning("%s stays in float32: no %s on a %s", name, dtype, kind)
         return
     for layer in getattr(model.tts, "product_layers", list)():
         layer.to(getattr(torch, dtype))

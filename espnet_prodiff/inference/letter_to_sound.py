@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from espnet_prodiff.errors import CheckpointError
 from espnet_prodiff.fileio.atomic import atomic_path
 from espnet_prodiff.fileio.checkpoint import load_weights
 
@@ -77,11 +78,16 @@ class LetterToSound(nn.Module):
         """Read what `save` has written, without running code from it.
 
         Raises:
-            CheckpointError: The file is damaged or holds code.
+            CheckpointError: The file is damaged, holds code or another model.
         """
         saved = load_weights(path)
-        model = cls(saved["phones"], saved["channels"], saved["layers"])
-        model.load_state_dict(saved["state_dict"])
+        try:
+            model = cls(saved["phones"], saved["channels"], saved["layers"])
+            model.load_state_dict(saved["state_dict"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{path} is no file of LetterToSound.save: {error}"
+            ) from error
         return model.eval()
 
 

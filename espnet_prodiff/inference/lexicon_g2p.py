@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import lzma
 import re
+import string
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -73,7 +74,7 @@ class LexiconG2p:
         """Read the lexicon, lines "word phone phone ..." in xz, and the guesser.
 
         Raises:
-            ConfigError: The lexicon is damaged or holds no words.
+            ConfigError: The lexicon is damaged or lacks the names of letters.
             CheckpointError: The guesser is damaged.
         """
         try:
@@ -81,6 +82,11 @@ class LexiconG2p:
             self.lexicon = dict(line.split(" ", 1) for line in lines)
         except (lzma.LZMAError, UnicodeDecodeError, ValueError) as error:
             raise ConfigError(f"lexicon {lexicon} is damaged: {error}") from error
+        if missing := sorted(set(string.ascii_lowercase) - self.lexicon.keys()):
+            raise ConfigError(
+                f"lexicon {lexicon} has {len(self.lexicon)} words, but no line for "
+                f"{', '.join(missing)}: words that are spelled need every letter"
+            )
         self._guess = LetterToSound.load(letter_to_sound)
         self.aliases = _aliases({p for v in self.lexicon.values() for p in v.split()})
 

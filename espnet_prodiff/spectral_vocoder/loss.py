@@ -1,8 +1,9 @@
 """Losses of the spectral vocoder."""
 
-import librosa
 import torch
 from torch import Tensor, nn
+
+from espnet_prodiff.common.mel_matrix import mel_matrix
 
 FLOOR = 1e-4  # magnitude below which nothing is heard: -128 dB of full scale
 
@@ -72,10 +73,9 @@ class MultiResolutionLoss(nn.Module):
         super().__init__()
         self.sizes = (n_fft // 2, n_fft, 2 * n_fft)
         for size, n_mels in zip(self.sizes, self.MELS, strict=True):
-            matrix = librosa.filters.mel(sr=sampling_rate, n_fft=size, n_mels=n_mels)
             window = torch.hann_window(size)
             self.register_buffer(f"window{size}", window, persistent=False)
-            matrix = torch.from_numpy(matrix.T.copy())
+            matrix = torch.from_numpy(mel_matrix(sampling_rate, size, n_mels).T.copy())
             self.register_buffer(f"mels{size}", matrix, persistent=False)
 
     def forward(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:

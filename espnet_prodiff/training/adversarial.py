@@ -77,22 +77,24 @@ class AdversarialObjective:
                 "discriminator_real_loss": on_real.detach(),
                 "discriminator_fake_loss": on_fake.detach(),
             }
-        distance, stats = self.spectral(fake, real)
+        distance = self.spectral.distance.to(fake.device)(fake, real)
         theirs = self.discriminator(fake[:, None])
         with torch.no_grad():
             ours = self.discriminator(real[:, None])
         parts = (
             self.judgement(theirs),
             self.features(theirs, ours),
-            self.spectral.distance(fake, real)["log_mel"],
+            distance["log_mel"],
         )
         loss = sum(w * part for w, part in zip(self.weights, parts, strict=True))
-        stats |= {
-            "loss": loss.detach(),
-            "adversarial_loss": parts[0].detach(),
-            "feature_loss": parts[1].detach(),
+        stats = {
+            "loss": loss,
+            "adversarial_loss": parts[0],
+            "feature_loss": parts[1],
+            "spectral_loss": sum(distance.values()),
+            **distance,
         }
-        return loss, stats
+        return loss, {name: part.detach() for name, part in stats.items()}
 
 
 class AdversarialTTSModel(ESPnetTTSModel):

@@ -1,6 +1,7 @@
 """Words to phones: lexicon, rules and the guess; pauses of a sentence."""
 
 import lzma
+import string
 
 import pytest
 import torch
@@ -68,7 +69,8 @@ def guess() -> LetterToSound:
 @pytest.fixture(scope="module")
 def g2p(guess, tmp_path_factory) -> LexiconG2p:
     folder = tmp_path_factory.mktemp("lexicon")
-    lines = "".join(f"{word} {phones}\n" for word, phones in WORDS.items())
+    words = dict.fromkeys(string.ascii_lowercase, "k") | WORDS
+    lines = "".join(f"{word} {phones}\n" for word, phones in words.items())
     (folder / "words.xz").write_bytes(lzma.compress(lines.encode()))
     guess.save(folder / "guess.pth")
     return LexiconG2p(folder / "words.xz", folder / "guess.pth")
@@ -122,12 +124,18 @@ def test_phones_have_the_names_of_cmu_s_dictionary(g2p):
     assert list(given.stretches("a [[B AH0 t]]")) == ["a", ["b", "ax0", "t"]]
 
 
-def test_damaged_files_are_refused_by_name(g2p, tmp_path):
+def test_damaged_files_are_refused_by_name(guess, tmp_path):
     for name, content in (("cut.xz", lzma.compress(b"cat k")[:-9]), ("no.xz", b"cat")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ConfigError, match=f"lexicon .*{name} is damaged"):
             LexiconG2p(tmp_path / name, tmp_path / "guess.pth")
-    (tmp_path / "words.xz").write_bytes(lzma.compress(b"cat k ae1 t\n"))
+    (tmp_path / "words.xz").write_bytes(lzma.compress(b"cat k ae1 t\nb b iy1\n"))
+    with pytest.raises(ConfigError, match="has 2 words, but no line for a, c, d, e"):
+        LexiconG2p(tmp_path / "words.xz", tmp_path / "guess.pth")
     (tmp_path / "guess.pth").write_bytes(b"no weights")
     with pytest.raises(CheckpointError, match="guess.pth"):
-        LexiconG2p(tmp_path / "words.xz", tmp_path / "guess.pth")
+        LetterToSound.load(tmp_path / "guess.pth")
+    for other in ({"tts.weight": torch.ones(1)}, {**guess.sizes, "state_dict": {}}):
+        torch.save(other, tmp_path / "guess.pth")
+        with pytest.raises(CheckpointError, match="guess.pth is no file of Letter"):
+            LetterToSound.load(tmp_path / "guess.pth")

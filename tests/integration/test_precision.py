@@ -8,6 +8,7 @@ from espnet_prodiff.diffwave.network import DiffWaveNetwork
 from espnet_prodiff.diffwave.tiling import TiledNetwork
 from espnet_prodiff.errors import UserError
 from espnet_prodiff.inference.text2speech import Text2Speech
+from espnet_prodiff.prodiff.prodiff import ProDiff
 from tests.integration.tiny_models import write_model
 from tests.prodiff.factory import inference_inputs, make_batch, make_prodiff
 
@@ -78,3 +79,11 @@ def test_types_by_name(files):
         Text2Speech(*files, dtype="int8")
     double = Text2Speech(*files, dtype="float64")(TEXT, seed=1)["feat_gen"]
     assert double.dtype == torch.float64
+
+
+def test_a_model_that_stays_in_float32_says_so(files, caplog, monkeypatch):
+    monkeypatch.setattr(ProDiff, "half_devices", ("cuda",))
+    exact, same = Text2Speech(*files), Text2Speech(*files, dtype="bfloat16")
+    assert "ProDiff stays in float32: no bfloat16 on a cpu" in caplog.text
+    wavs = [model(TEXT, seed=1)["wav"] for model in (exact, same)]
+    assert torch.equal(*wavs)

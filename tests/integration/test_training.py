@@ -194,9 +194,16 @@ def test_a_spawned_child_trains_our_model(corpus, tmp_path):
     assert "tts.denoiser.network.in_proj.weight" in weights(tmp_path / "exp")
 
 
-def test_two_processes_train_together(corpus, tmp_path):
+@pytest.mark.parametrize(
+    "config, learnt",
+    [
+        (TEACHER, "tts.denoiser.network.in_proj.weight"),
+        ("conf/debug/train_spectral_vocoder_gan.yaml", "tts.network.embed.weight"),
+    ],
+)
+def test_two_processes_train_together(corpus, tmp_path, config, learnt):
     # No unused-parameter failure, and both see the same gradient.
-    options = train_options(corpus, TEACHER, tmp_path / "exp")
+    options = train_options(corpus, config, tmp_path / "exp")
     options += ["--dist_world_size", "2", "--dist_backend", "gloo", "--max_epoch", "2"]
     options += ["--dist_init_method", f"file://{tmp_path}/rendezvous"]
     options += ["--batch_type", "sorted", "--num_iters_per_epoch", "2"]
@@ -212,7 +219,7 @@ def test_two_processes_train_together(corpus, tmp_path):
     ]
     outputs = [process.communicate(timeout=400)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
-    assert "tts.denoiser.network.in_proj.weight" in weights(tmp_path / "exp")
+    assert learnt in weights(tmp_path / "exp", "latest.pth")
 
 
 def test_stock_text2speech_speaks_once_the_task_is_imported(teacher):
