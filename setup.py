@@ -1,6 +1,7 @@
 """Install espnet_prodiff."""
 
 import re
+import runpy
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -10,12 +11,8 @@ version = re.search(
     r'__version__ = "(.+)"', (root / "espnet_prodiff" / "__init__.py").read_text()
 ).group(1)
 
-# GPL: speaks the embedded corpus and turns its text into phones. Never imported by
-# the package itself.
-espeak = ["espeakng-loader==0.2.4", "phonemizer>=3.3", "dlinfo"]
-# A figure of the evaluation. Its C code is the ITU's, whose licence allows no
-# commercial use but to judge the algorithm.
-pesq = ["pesq"]
+# By name what only some uses need; error messages say how to install it.
+extras = runpy.run_path(str(root / "espnet_prodiff" / "extras.py"))["EXTRAS"]
 
 setup(
     name="espnet_prodiff",
@@ -59,11 +56,13 @@ setup(
     ],
     entry_points={"console_scripts": ["espnet-prodiff = espnet_prodiff.__main__:main"]},
     extras_require={
-        "play": ["sounddevice"],
-        "espeak": espeak,
-        "pesq": pesq,
-        "test": espeak
-        + pesq
-        + ["diffusers>=0.30", "pytest", "pytest-xdist>=3.7", "ruff"],
+        **extras,
+        "test": [
+            *(package for name in ("espeak", "pesq") for package in extras[name]),
+            "diffusers>=0.30",
+            "pytest",
+            "pytest-xdist>=3.7",
+            "ruff",
+        ],
     },
 )

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from espnet_prodiff.common.espeak import point_to_espeak
 from espnet_prodiff.common.postponed import postpone
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from espnet_prodiff.wavegrad2 import WaveGrad2
 
 postpone("g2p_en")
+point_to_espeak()
 
 __version__ = "0.1.0"
 __all__ = [

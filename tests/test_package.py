@@ -12,7 +12,7 @@ import espnet_prodiff
 PACKAGE = Path("espnet_prodiff")
 # A room imports from lower floors only; rooms of one floor do not know each other.
 FLOORS = (
-    ("errors",),
+    ("errors", "extras"),
     ("diffusion", "fileio"),
     ("common",),
     ("prodiff", "diffwave", "wavegrad2", "spectral_vocoder", "alignment"),

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from espnet_prodiff.common.espeak import require_g2p
+from espnet_prodiff.common.gpus import check_gpus
 from espnet_prodiff.errors import one_message
 
 
@@ -57,6 +59,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
     )
+    with one_message("align"):
+        check_gpus(args["ngpu"])
+        require_g2p(args["g2p"])
     # Here, since importing ESPnet takes seconds.
     from espnet_prodiff.alignment.features import MelConfig
     from espnet_prodiff.alignment.stage import AlignmentOptions, align_corpora

@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
+from espnet_prodiff.common.gpus import check_gpus
 from espnet_prodiff.diffusion.distillation import DISTILL_FROM
 from espnet_prodiff.errors import one_message
-from espnet_prodiff.recipe.distillation import BEST, Plan, run_plan
-from espnet_prodiff.recipe.distillation_report import report_phases
+from espnet_prodiff.recipe.option_names import check_option_words
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -42,7 +42,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--student", nargs="+", default=[], help=text, **key)
     text = "Students go to <prefix>_steps<N>; default: the teacher's directory"
     add("--output_prefix", help=text)
-    add("--model_file", default=BEST, help="Student to hand on")
+    add("--model_file", default="valid.loss.best.pth", help="Student to hand on")
     add("--ngpu", type=int, default=0)
     return parser
 
@@ -57,6 +57,12 @@ def _option(text: str) -> tuple[str, Any]:
 def main(cmd: Sequence[str] | None = None) -> None:
     """Train or resume every phase; write a table and a figure over all of them."""
     args, train_args = get_parser().parse_known_args(cmd)
+    check_option_words(train_args, "distill_args", "distill")
+    check_gpus(args.ngpu)
+    # Here, since importing ESPnet takes seconds.
+    from espnet_prodiff.recipe.distillation import Plan, run_plan
+    from espnet_prodiff.recipe.distillation_report import report_phases
+
     args.student = dict(args.student)
     report_phases(run_plan(Plan(**vars(args), train_args=train_args)))
 

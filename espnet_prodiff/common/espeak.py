@@ -4,26 +4,20 @@ import importlib.util
 import os
 from pathlib import Path
 
+from espnet_prodiff.extras import install_command
 
-def prepare_espeak(g2p: str | None) -> None:
-    """Point phonemizer to the library of the espeakng-loader wheel, if need be.
 
-    The wheel (GPL) is found by its file, never imported. Nothing is done unless
-    ``g2p``, ESPnet's option, is an espeak one, or where ``PHONEMIZER_ESPEAK_LIBRARY``
-    is set.
+def point_to_espeak() -> None:
+    """Point phonemizer to the library of the espeakng-loader wheel, if it is there.
 
-    Raises:
-        ModuleNotFoundError: An espeak g2p without phonemizer.
+    The wheel (GPL) is found by its file, never imported. Done when the package is
+    imported, so that the g2p of every command and stage finds it, ESPnet's own commands
+    among them; what ``PHONEMIZER_ESPEAK_LIBRARY`` says already stays.
     """
-    if g2p is None or not g2p.startswith("espeak"):
+    if "PHONEMIZER_ESPEAK_LIBRARY" in os.environ:
         return
-    if importlib.util.find_spec("phonemizer") is None:
-        raise ModuleNotFoundError(
-            f"g2p {g2p} needs phonemizer and espeak-ng, which are not installed: "
-            "pip install 'espnet_prodiff[espeak]' (GPL packages)"
-        )
     wheel = importlib.util.find_spec("espeakng_loader")
-    if "PHONEMIZER_ESPEAK_LIBRARY" in os.environ or not (wheel and wheel.origin):
+    if wheel is None or not wheel.origin:
         return
     folder = Path(wheel.origin).parent
     names = ("libespeak-ng.so", "libespeak-ng.dylib", "espeak-ng.dll")
@@ -33,3 +27,18 @@ def prepare_espeak(g2p: str | None) -> None:
         os.environ["PHONEMIZER_ESPEAK_LIBRARY"] = str(library)
         os.environ.setdefault("PHONEMIZER_ESPEAK_DATA_PATH", str(data))
         os.environ.setdefault("ESPEAK_DATA_PATH", str(data))
+
+
+def require_g2p(g2p: str | None) -> None:
+    """Refuse a g2p of ESPnet whose package is not installed.
+
+    Raises:
+        ModuleNotFoundError: The message is the command that installs it.
+    """
+    if not g2p or not g2p.startswith("espeak"):
+        return
+    if importlib.util.find_spec("phonemizer") is None:
+        raise ModuleNotFoundError(
+            f"g2p {g2p} needs phonemizer and espeak-ng, which are not installed: "
+            f"{install_command('espeak')} (GPL packages)"
+        )

@@ -22,6 +22,7 @@ from espnet_prodiff.evaluation.score_mels import score_models
 from espnet_prodiff.evaluation.score_speech import score_systems
 from espnet_prodiff.evaluation.systems import System
 from espnet_prodiff.evaluation.table import Results, write_results
+from espnet_prodiff.extras import install_command
 from espnet_prodiff.fileio.audio import read_audio, write_audio
 from espnet_prodiff.inference.loading import load_acoustic_model
 from espnet_prodiff.inference.text2speech import Text2Speech
@@ -113,7 +114,7 @@ def evaluate(
         if any(system.is_resynthesis for system in scored):
             results.notes += [
                 f"{metric.header} was not measured, as the package is missing: "
-                f"pip install espnet_prodiff[{metric.extra}]"
+                + install_command(metric.extra)
                 for metric in RESYNTHESIS
                 if metric.is_missing
             ]

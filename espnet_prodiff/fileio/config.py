@@ -1,4 +1,4 @@
-"""``base:`` in a training config: students and debug variants as differences."""
+"""Training configs: what ESPnet's parser is given of them, and differences."""
 
 import contextlib
 import tempfile
@@ -16,36 +16,28 @@ OLD_NAMES = {"start_model_file": "init_from"}
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
-    """Read a training config, merged with its base.
-
-    ``base: other.yaml`` names a config relative to the file itself. Mappings such as
-    tts_conf are merged key by key, except options of another class than in the base
-    (``scheduler_conf`` with another ``scheduler``, say); every other value replaces
-    that of the base.
+    """Read a training config.
 
     Raises:
-        FileNotFoundError: The file or a base does not exist.
-        ConfigError: A file is not a yaml mapping, or the bases form a circle.
+        FileNotFoundError: The file does not exist.
+        ConfigError: It is not a yaml mapping, or says ``base``.
     """
-    chain: list[Path] = []
-    configs = []
-    current: Path | None = Path(path)
-    while current is not None:
-        if current.resolve() in chain:
-            raise ConfigError(f"the base of {current} leads back to itself")
-        chain.append(current.resolve())
-        config = read_yaml(current, "training config")
-        base = config.pop("base", None)
-        configs.append(config)
-        current = None if base is None else current.parent / base
-    merged: dict[str, Any] = {}
-    for config in reversed(configs):
-        merged = merge_configs(merged, config)
-    return {OLD_NAMES.get(name, name): value for name, value in merged.items()}
+    config = read_yaml(path, "training config")
+    if "base" in config:
+        raise ConfigError(
+            f"{path} says base: {config['base']}, which is no longer read, as ESPnet's "
+            "own readers pass over it: copy what it takes from there into the file"
+        )
+    return {OLD_NAMES.get(name, name): value for name, value in config.items()}
 
 
 def merge_configs(base: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with the differences in ``config``, see ``read_config``."""
+    """Return ``base`` with the differences in ``config``.
+
+    Mappings such as tts_conf are merged key by key, except options of another class
+    than in the base (``scheduler_conf`` with another ``scheduler``, say); every other
+    value replaces that of the base.
+    """
     merged = dict(base)
     for key, value in config.items():
         owner = key.removesuffix("_conf")
@@ -58,13 +50,13 @@ def merge_configs(base: dict[str, Any], config: dict[str, Any]) -> dict[str, Any
 
 @contextlib.contextmanager
 def resolved_config(path: str | None) -> Iterator[str | None]:
-    """Yield a file for ESPnet's parser: the config ``path`` with its base merged in.
+    """Yield a file for ESPnet's parser, made of the config ``path``.
 
     The plugin's ``student`` becomes part of ``tts_conf``; ``distill_from`` is dropped.
     Without a path, None is yielded.
 
     Raises:
-        FileNotFoundError: The file or a base does not exist.
+        FileNotFoundError: The file does not exist.
         ConfigError: See `read_config`, or it has ``phases``.
     """
     if path is None:

@@ -22,7 +22,7 @@ from espnet2.tts.espnet_model import ESPnetTTSModel
 from espnet2.tts.feats_extract.abs_feats_extract import AbsFeatsExtract
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
-from espnet_prodiff.common.espeak import prepare_espeak
+from espnet_prodiff.common.espeak import require_g2p
 from espnet_prodiff.common.mel_matrix import mel_matrix
 from espnet_prodiff.common.plugin import FORMAT_KEY
 
@@ -73,7 +73,7 @@ def build_preprocessor(args: argparse.Namespace) -> Callable | None:
     """Build ESPnet's preprocessor of texts; None for a model that takes token ids."""
     if not args.use_preprocessor:
         return None
-    prepare_espeak(getattr(args, "g2p", None))
+    require_g2p(getattr(args, "g2p", None))
     if args.token_type in ("char", "phn") and isinstance(args.token_list, list):
         return TextPreprocessor(args)
     from espnet2.tasks.tts import TTSTask  # slow to import

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from espnet_prodiff.errors import UserError
+from espnet_prodiff.extras import install_command
 from espnet_prodiff.fileio.speech_file import Sink, pcm_16, speech_file
 
 # Programs that take 16-bit samples from their standard input.
@@ -28,7 +29,7 @@ PLAYERS = {
 def player(fs: int) -> Iterator[Sink]:
     """Play what is written, at ``fs`` Hz, from the first samples on.
 
-    By the package sounddevice (``espnet_prodiff[play]``), if it is installed, or a
+    By the package sounddevice, if it is installed, or a
     program: pw-play, paplay, aplay, ffplay, or afplay, which begins at the end.
 
     Raises:
@@ -49,7 +50,7 @@ def player(fs: int) -> Iterator[Sink]:
     else:
         raise UserError(
             f"there is nothing to play with: install one of {', '.join(PLAYERS)} or "
-            "espnet_prodiff[play], or write a file (-o hello.wav)"
+            f"sounddevice ({install_command('play')}), or write a file (-o hello.wav)"
         )
 
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe.command_line import help_text, parse
+from espnet_prodiff.recipe.early_checks import check_early
 from espnet_prodiff.recipe.naming import resolve
 from espnet_prodiff.recipe.pipeline import run
 
@@ -28,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _stop)
     try:
         options = resolve(parse(argv))
-    except UserError as e:
+        check_early(options)
+    except (UserError, FileNotFoundError, ModuleNotFoundError) as e:
         print(f"error: {e}", file=sys.stderr)
         return 2
     try:

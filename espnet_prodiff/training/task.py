@@ -13,7 +13,7 @@ import torch
 from espnet2.tasks.tts import TTSTask, tts_choices
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
-from espnet_prodiff.common.espeak import prepare_espeak
+from espnet_prodiff.common.espeak import require_g2p
 from espnet_prodiff.common.memory import keep_freed_memory
 from espnet_prodiff.common.model import DiffusionTTS
 from espnet_prodiff.common.plugin import CHECKPOINT_FORMAT, FORMAT_KEY
@@ -136,7 +136,7 @@ class DiffusionTTSTask(TTSTask):
         cls, args: argparse.Namespace, train: bool
     ) -> Callable | None:
         """ESPnet's preprocessor, which checks every utterance and names a bad one."""
-        prepare_espeak(args.g2p)
+        require_g2p(args.g2p)
         preprocess = super().build_preprocess_fn(args, train)
         if preprocess is None:
             return None

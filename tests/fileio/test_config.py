@@ -1,49 +1,64 @@
+from pathlib import Path
+
 import pytest
 import yaml
+from espnetez.config import from_yaml
 
 from espnet_prodiff.errors import ConfigError
-from espnet_prodiff.fileio.config import read_config, resolved_config
+from espnet_prodiff.fileio.config import merge_configs, read_config, resolved_config
+
+SHIPPED = sorted(str(path) for path in Path("conf").rglob("*.yaml"))
 
 
-def write(path, **config):
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(yaml.safe_dump(config))
-    return path
+def test_every_reader_of_yaml_sees_the_same_shipped_config():
+    assert len(SHIPPED) > 40
+    for path in SHIPPED:
+        config = read_config(path)
+        assert yaml.safe_load(Path(path).read_text()) == config
+        # distill and train configs alone name the model that stage 7 trains.
+        if "train_" in path or "distill_" in path:
+            assert config["tts"] in Path(path).stem or config["tts"] == "prodiff"
 
 
-def test_differences_are_merged_into_the_base(tmp_path):
-    write(tmp_path / "a.yaml", lr=1, tts_conf=dict(adim=8, layers=2), names=[1, 2])
-    write(tmp_path / "sub" / "b.yaml", base="../a.yaml", tts_conf=dict(layers=3))
-    last = write(tmp_path / "sub" / "c.yaml", base="b.yaml", lr=2, names=[3])
-    expected = dict(lr=2, tts_conf=dict(adim=8, layers=3), names=[3])
-    assert read_config(last) == expected
-    with resolved_config(str(last)) as plain:
+@pytest.mark.parametrize("path", ["conf/mini/train_prodiff.yaml"])
+def test_espnet_ez_reads_a_shipped_config_as_we_do(path):
+    ours = read_config(path)
+    theirs = from_yaml("tts", path)
+    assert {name: theirs.get(name) for name in ours} == ours
+    assert theirs["tts_conf"]["denoiser_layers"] == 10
+
+
+def test_students_options_and_no_config(tmp_path):
+    config = tmp_path / "a.yaml"
+    config.write_text("tts_conf: {adim: 8, layers: 2}\nstudent: {layers: 1}\n")
+    with resolved_config(str(config)) as plain:
+        expected = {"tts_conf": {"adim": 8, "layers": 1}}
         assert yaml.safe_load(open(plain)) == expected
     with resolved_config(None) as plain:
         assert plain is None
 
 
-def test_options_of_another_scheduler_are_not_inherited(tmp_path):
-    write(tmp_path / "a.yaml", scheduler="noamlr", scheduler_conf=dict(warmup=3))
-    other = dict(scheduler="onecyclelr", scheduler_conf=dict(steps=5))
-    assert read_config(write(tmp_path / "b.yaml", base="a.yaml", **other)) == other
+def test_options_of_another_scheduler_are_not_inherited():
+    base = dict(scheduler="noamlr", scheduler_conf=dict(warmup=3), names=[1, 2])
+    other = dict(scheduler="onecyclelr", scheduler_conf=dict(steps=5), names=[3])
+    assert merge_configs(base, other) == other
     same = dict(scheduler="noamlr", scheduler_conf=dict(size=5))
-    merged = read_config(write(tmp_path / "c.yaml", base="a.yaml", **same))
+    merged = merge_configs(base, same)
     assert merged["scheduler_conf"] == dict(warmup=3, size=5)
+    assert merged["names"] == [1, 2]
 
 
-def test_wrong_bases_are_refused(tmp_path):
-    circle = write(tmp_path / "a.yaml", base="b.yaml")
-    write(tmp_path / "b.yaml", base="a.yaml")
-    with pytest.raises(ConfigError, match="leads back to itself"):
-        read_config(circle)
-    with pytest.raises(FileNotFoundError, match="nowhere.yaml"):
-        read_config(write(tmp_path / "c.yaml", base="nowhere.yaml"))
-    (tmp_path / "d.yaml").write_text("- 1\n")
+def test_a_base_is_refused_instead_of_passed_over(tmp_path):
+    config = tmp_path / "a.yaml"
+    config.write_text("base: train_prodiff.yaml\nmax_epoch: 3\n")
+    with pytest.raises(ConfigError, match="base: train_prodiff.yaml, which is no long"):
+        read_config(config)
+    config.write_text("- 1\n")
     with pytest.raises(ConfigError, match="expected a mapping"):
-        read_config(tmp_path / "d.yaml")
+        read_config(config)
 
 
 def test_an_option_is_read_under_its_old_name(tmp_path):
-    config = write(tmp_path / "a.yaml", start_model_file="exp/x.pth")
+    config = tmp_path / "a.yaml"
+    config.write_text("start_model_file: exp/x.pth")
     assert read_config(config) == {"init_from": "exp/x.pth"}

@@ -53,7 +53,7 @@ def test_a_smaller_student_in_a_phase_of_its_own_and_then_by_halves(
 ):
     config = tmp_path / "distill.yaml"
     config.write_text(
-        f"base: {Path(STUDENT).resolve()}\n"
+        Path(STUDENT).read_text() + "\n"
         "student: {denoiser_channels: 8}\n"
         "phases:\n"
         "    2: {distill_times: landing, num_iters_per_epoch: 3}\n"
@@ -100,7 +100,7 @@ def test_a_phase_may_learn_from_the_student_before_it(
 ):
     config = tmp_path / "distill.yaml"
     config.write_text(
-        f"base: {Path(STUDENT).resolve()}\n"
+        Path(STUDENT).read_text() + "\n"
         "distill_from: first\n"
         "phases:\n"
         "    1: {distill_from: previous}\n"
@@ -118,7 +118,7 @@ def test_a_phase_may_learn_from_the_student_before_it(
 
 def test_phases_and_students_of_a_config_in_stage_7(corpus, teacher, tmp_path):
     config = tmp_path / "distill.yaml"
-    base = f"base: {Path(STUDENT).resolve()}\n"
+    base = Path(STUDENT).read_text() + "\n"
     options = ["--teacher_model_file", str(best(teacher))]
     config.write_text(base + "student: {denoiser_layers: 1}\n")
     exp = train(corpus, str(config), tmp_path / "exp", *options)

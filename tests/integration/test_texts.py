@@ -9,7 +9,7 @@ import pytest
 import sentencepiece
 import torch
 
-from espnet_prodiff.common.espeak import prepare_espeak
+from espnet_prodiff.common.espeak import require_g2p
 from espnet_prodiff.errors import (
     InputError,
     TextError,
@@ -111,8 +111,7 @@ def test_pieces_of_sentencepiece(tmp_path):
 
 ESPEAK = """
 import os, sys
-from espnet_prodiff.common.espeak import prepare_espeak
-prepare_espeak("espeak_ng_english_us_vits")
+import espnet_prodiff
 assert "espeakng_loader" not in sys.modules and "phonemizer" not in sys.modules
 from espnet2.text.phoneme_tokenizer import PhonemeTokenizer
 print("".join(PhonemeTokenizer("espeak_ng_english_us_vits").text2tokens("hello")))
@@ -128,8 +127,8 @@ def test_espeak_is_found_in_its_wheel_without_importing_it():
     assert done.stdout.strip() == "h\u0259l\u02c8o\u028a", done.stderr
 
 
-def test_espeak_missing_names_the_extra(monkeypatch):
+def test_espeak_missing_names_its_packages(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    prepare_espeak("g2p_en")
-    with pytest.raises(ModuleNotFoundError, match=r"espnet_prodiff\[espeak\]"):
-        prepare_espeak("espeak_ng_german")
+    require_g2p("g2p_en")
+    with pytest.raises(ModuleNotFoundError, match="pip install espeakng-loader"):
+        require_g2p("espeak_ng_german")

@@ -22,8 +22,6 @@ def options_of(recipe, tmp_path, *more):
     environment = dict(
         os.environ,
         PATH=f"{tmp_path}:{os.environ['PATH']}",
-        PHONEMIZER_ESPEAK_LIBRARY="set",
-        ESPEAK_DATA_PATH="set",
         ESPNET_ROOT="",
     )
     script = RECIPES / recipe / "tts1" / "run.sh"

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from espnet2.train.preprocessor import CommonPreprocessor
 
-from espnet_prodiff.common.espeak import prepare_espeak
 from espnet_prodiff.errors import TextError
 from espnet_prodiff.inference.sentences import split_sentences
 from espnet_prodiff.inference.text import TextToIds
@@ -39,7 +38,6 @@ def made(request):
         return preprocess(tokens, token_type="char", text_cleaner=["tacotron"])
     pytest.importorskip("phonemizer")
     g2p = "espeak_ng_english_us_vits"
-    prepare_espeak(g2p)
     return preprocess(["<space>", *IPA], token_type="phn", g2p_type=g2p)
 
 

@@ -1,0 +1,24 @@
+"""Packages that only some uses need: setup.py's extras, and how to install them.
+
+Read by setup.py as well, so it imports nothing but the standard library.
+"""
+
+import shlex
+
+EXTRAS = {
+    # GPL: speaks the embedded corpus and turns its text into phones. Never imported by
+    # the package itself.
+    "espeak": ["espeakng-loader==0.2.4", "phonemizer>=3.3", "dlinfo"],
+    # A figure of the evaluation. Its C code is the ITU's, whose licence allows no
+    # commercial use but to judge the algorithm.
+    "pesq": ["pesq"],
+    "play": ["sounddevice"],
+}
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra where the package is installed.
+
+    It names the packages themselves: the plugin is on no index.
+    """
+    return f"pip install {shlex.join(EXTRAS[extra])}"
