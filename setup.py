@@ -22,7 +22,16 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["espnet_prodiff", "espnet_prodiff.*"]),
-    package_data={"espnet_prodiff": ["py.typed", "voices/*.zip", "voices/*.md"]},
+    package_data={
+        "espnet_prodiff": [
+            "py.typed",
+            "voices/*.zip",
+            "voices/*.md",
+            "conf/*.yaml",  # a link to conf/
+            "conf/*/*.yaml",
+            "recipe/prepare/template/*.sh",
+        ]
+    },
     python_requires=">=3.10,<3.13",
     install_requires=[
         "espnet==202511",
@@ -52,13 +61,14 @@ setup(
         "scikit-learn",
         "scipy",
         "soundfile",
+        "soxr",
         "tqdm",
     ],
     entry_points={"console_scripts": ["espnet-prodiff = espnet_prodiff.__main__:main"]},
     extras_require={
         **extras,
         "test": [
-            *(package for name in ("espeak", "pesq") for package in extras[name]),
+            *(package for name in ("espeak", "pesq", "datasets") for package in extras[name]),
             "diffusers>=0.30",
             "pytest",
             "pytest-xdist>=3.7",

@@ -13,6 +13,8 @@ EXTRAS = {
     # commercial use but to judge the algorithm.
     "pesq": ["pesq"],
     "play": ["sounddevice"],
+    # Reads data sets of Hugging Face.
+    "datasets": ["datasets"],
 }
 
 

@@ -7,6 +7,7 @@ from espnet_prodiff.errors import one_message
 
 COMMANDS = {
     "say": ("espnet_prodiff.bin.say", "speak a text"),
+    "prepare": ("espnet_prodiff.bin.prepare", "make a recipe of your recordings"),
     "inference": ("espnet_prodiff.bin.tts_inference", "speak a data directory"),
     "generate": ("espnet_prodiff.bin.generate", "make waves with a DiffWave"),
     "recipe": ("espnet_prodiff.recipe.__main__", "the stages of tts.sh"),

@@ -10,16 +10,13 @@ The model itself is trained on phones (``g2p: null``).
 
 from __future__ import annotations
 
-import argparse
 import lzma
 import re
 import string
 import unicodedata
-from collections.abc import Callable
 from pathlib import Path
 
 from espnet_prodiff.errors import ConfigError
-from espnet_prodiff.inference import direct
 from espnet_prodiff.inference.letter_to_sound import LetterToSound
 
 LEXICON_G2P = "espnet_prodiff_lexicon"
@@ -60,6 +57,7 @@ class LexiconG2p:
 
     Attributes:
         lexicon: Phones by the word, lower-case unless only capitals are read so.
+        phones: All that it can make.
         language: ISO 639-1, for the normalisation of texts, as the next.
         reads_numbers: Digits are to be words before.
         aliases: Phones by their names in CMU's dictionary, as ``AH0`` for ``ax0``.
@@ -88,7 +86,9 @@ class LexiconG2p:
                 f"{', '.join(missing)}: words that are spelled need every letter"
             )
         self._guess = LetterToSound.load(letter_to_sound)
-        self.aliases = _aliases({p for v in self.lexicon.values() for p in v.split()})
+        self.phones = {p for phones in self.lexicon.values() for p in phones.split()}
+        self.phones |= set(self._guess.sizes["phones"])
+        self.aliases = _aliases(self.phones)
 
     def __call__(self, text: str) -> list[str]:
         """Return the tokens of a text, or of a part of one; see `finish`."""
@@ -181,23 +181,3 @@ def _aliases(phones: set[str]) -> dict[str, str]:
     if "ax0" in phones:
         aliases["ah0"] = "ax0"
     return aliases | {name.upper(): phone for name, phone in aliases.items()}
-
-
-def build_preprocessor(train_args: argparse.Namespace) -> Callable | None:
-    """Return ESPnet's preprocessor of a model, with our g2p where its config names it.
-
-    Raises:
-        ConfigError: The config names our g2p without its files.
-    """
-    if getattr(train_args, "g2p", None) != LEXICON_G2P:
-        return direct.build_preprocessor(train_args)
-    conf = getattr(train_args, "g2p_conf", None) or {}
-    if set(conf) != {"lexicon", "letter_to_sound"}:
-        raise ConfigError(
-            f"g2p {LEXICON_G2P} needs a g2p_conf with lexicon and letter_to_sound, but "
-            f"it has {', '.join(sorted(conf)) or 'nothing'}"
-        )
-    plain = argparse.Namespace(**{**vars(train_args), "g2p": None})
-    preprocess = direct.build_preprocessor(plain)
-    preprocess.tokenizer.g2p = LexiconG2p(**conf)
-    return preprocess

@@ -10,12 +10,12 @@ from espnet_prodiff.common.precision import set_dtype
 from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.errors import VocoderError
 from espnet_prodiff.inference.find_model import find_model
-from espnet_prodiff.inference.lexicon_g2p import build_preprocessor
 from espnet_prodiff.inference.loading import load_acoustic_model
 from espnet_prodiff.inference.options import (
     changed_options,
     model_options,
 )
+from espnet_prodiff.inference.own_g2p import build_preprocessor
 from espnet_prodiff.inference.prosody import Prosody
 from espnet_prodiff.inference.speaking import Speaking
 from espnet_prodiff.inference.text import TextToIds

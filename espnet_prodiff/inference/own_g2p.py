@@ -1,0 +1,41 @@
+"""The g2ps of this package, built where a model's config names one."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from espnet_prodiff.errors import ConfigError
+from espnet_prodiff.inference import direct
+from espnet_prodiff.inference.espeak_g2p import ESPEAK_G2P, EspeakG2p
+from espnet_prodiff.inference.lexicon_g2p import LEXICON_G2P, LexiconG2p
+
+# By name the class and the keys of its ``g2p_conf``.
+G2PS: dict[str, tuple[Callable[..., Any], set[str]]] = {
+    LEXICON_G2P: (LexiconG2p, {"lexicon", "letter_to_sound"}),
+    ESPEAK_G2P: (EspeakG2p, {"language"}),
+}
+
+
+def build_preprocessor(train_args: argparse.Namespace) -> Callable | None:
+    """Return ESPnet's preprocessor of a model, with our g2p where its config names it.
+
+    Raises:
+        ConfigError: The config names our g2p without its options.
+        ModuleNotFoundError: A g2p whose packages are not installed.
+    """
+    name = getattr(train_args, "g2p", None)
+    if name not in G2PS:
+        return direct.build_preprocessor(train_args)
+    g2p, keys = G2PS[name]
+    conf = getattr(train_args, "g2p_conf", None) or {}
+    if set(conf) != keys:
+        raise ConfigError(
+            f"g2p {name} needs a g2p_conf with {' and '.join(sorted(keys))}, but it "
+            f"has {', '.join(sorted(conf)) or 'nothing'}"
+        )
+    plain = argparse.Namespace(**{**vars(train_args), "g2p": None})
+    preprocess = direct.build_preprocessor(plain)
+    preprocess.tokenizer.g2p = g2p(**conf)
+    return preprocess

@@ -1,0 +1,1 @@
+"""A folder of recordings and their texts becomes a recipe directory."""

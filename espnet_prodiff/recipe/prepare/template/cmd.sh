@@ -1,0 +1,1 @@
+../../../../egs2_recipe/TEMPLATE/tts1/cmd.sh
