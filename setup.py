@@ -68,7 +68,9 @@ setup(
     extras_require={
         **extras,
         "test": [
-            *(package for name in ("espeak", "pesq", "datasets") for package in extras[name]),
+            *extras["espeak"],
+            *extras["pesq"],
+            *extras["datasets"],
             "diffusers>=0.30",
             "pytest",
             "pytest-xdist>=3.7",

@@ -36,7 +36,7 @@ def test_the_list_and_a_name_that_is_not_on_it(monkeypatch, capsys):
     listed = capsys.readouterr().out
     assert all(f"\n  {name} " in listed for name in COMMANDS)
     monkeypatch.setattr(sys, "argv", ["espnet-prodiff", "sing"])
-    with pytest.raises(SystemExit, match="no command 'sing'; there are say, inference"):
+    with pytest.raises(SystemExit, match="no command 'sing'; there are say, prepare"):
         door.main()
 
 

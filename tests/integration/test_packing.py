@@ -25,6 +25,7 @@ def folder(tmp_path_factory):
         folder, token_list=TOKENS, token_type="phn", output_dir=str(folder), seed=2
     )
     lines = b"cat k ae1 t\ndog d ao1 g\n"
+    lines += b"".join(b"%c k\n" % letter for letter in b"abcdefghijklmnopqrstuvwxyz")
     (folder / "lexicon.xz").write_bytes(lzma.compress(lines))
     LetterToSound(["k", "ae1", "t"], channels=4, layers=1).save(folder / "guess.pth")
     (folder / "card.md").write_text("# Tiny\n", encoding="utf-8")

@@ -106,7 +106,8 @@ def test_the_recipe_s_options_are_the_recipe_s(prepared, tmp_path):
     script = (prepared / "run.sh").read_text(encoding="utf-8")
     command = script.split("python3 -m espnet_prodiff.recipe \\\n")[1]
     lines = [line for line in command.splitlines() if "$" not in line]
-    options = parse(shlex.split(" ".join(line.rstrip("\\") for line in lines)))
+    words = shlex.split(" ".join(line.rstrip("\\") for line in lines))
+    options = parse([*words, "--distill_config", "conf/distill_prodiff_cpu.yaml"])
     assert (options.sampling_rate, options.durations) == (22050, "learned")
     done = subprocess.run(
         ["bash", "local/data.sh"], cwd=prepared, capture_output=True, text=True
