@@ -54,6 +54,17 @@ def test_clipped_predictions_still_make_up_x_t():
     torch.testing.assert_close(alpha * x_0 + sigma * eps, x_t, rtol=1e-4, atol=1e-4)
 
 
+def test_a_clipped_prediction_knows_its_condition_and_padding():
+    mask = torch.tensor([[[1.0, 1.0, 0.0]]])
+    clipped = ClippedDenoiser(
+        lambda x, t, cond, mask: cond * mask + 9 * (1 - mask), SCHEDULE, limit=0.5
+    )
+    cond = torch.tensor([[[0.25, -3.0, 1.0]]])
+    x_0, eps = clipped(torch.zeros(1, 1, 3), 4.0, cond, mask)
+    assert x_0.tolist() == [[[0.25, -0.5, 0.0]]]
+    assert eps[..., 2] == 0 and (eps[..., :2] != 0).all()
+
+
 def test_huge_predictions_keep_x_s_small():
     # 1e12 in float32: a difference of such numbers is off by tens of thousands.
     x_t = torch.randn(4, 1, 50)

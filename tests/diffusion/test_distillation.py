@@ -129,6 +129,9 @@ def test_plan_by_halves_and_through_other_divisors():
     assert distillation_plan(8, [8, 4, 2, 1]) == [(8, 4), (4, 2), (2, 1)]
     assert distillation_plan(8) == [(8, 4), (4, 2), (2, 1)]
     assert distillation_plan(6) == [(6, 3)]
+    assert all(isinstance(n, int) for step in distillation_plan(8) for n in step)
+    with pytest.raises(ValueError, match="distill_from must be one of"):
+        distillation_plan(8, distill_from="last")
     assert distillation_plan(4, [1]) == [(4, 1)]
     assert distillation_plan(12, [6, 3, 2, 1]) == [(12, 6), (6, 3), (6, 2), (2, 1)]
     for visit in ([3], [2, 2], [1, 2], [2, 1, 0], [8], [-2]):

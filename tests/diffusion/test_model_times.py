@@ -5,6 +5,7 @@ import torch
 
 from espnet_prodiff.diffusion import NoiseSchedule
 from espnet_prodiff.diffusion.model_times import SamplingTimes
+from espnet_prodiff.diffusion.sampling_times import SPEECH_POWER, decibels, resolve
 
 ENDS = (-30.0, 30.0)
 PRODIFF = NoiseSchedule(NoiseSchedule.vpsde(5).alpha(torch.arange(5)))
@@ -26,6 +27,8 @@ def test_students_keep_the_times_of_their_distillation():
     "distilled_times, message",
     [
         ([4, 2], "decrease to a final 0"),
+        ([4, 4, 0], "decrease to a final 0"),
+        ([3.5, 4, 0], "decrease to a final 0"),
         ([2, 4, 0], "decrease to a final 0"),
         ([0], "decrease to a final 0"),
         ([5, 2, 0], r"\[0, 4\]"),
@@ -34,6 +37,26 @@ def test_students_keep_the_times_of_their_distillation():
 def test_impossible_distilled_times_are_refused(distilled_times, message):
     with pytest.raises(ValueError, match=message):
         student_times(distilled_times)
+
+
+def test_a_student_of_one_step():
+    times = student_times([4, 0])
+    assert times.distilled.dtype == torch.float64
+    assert times().tolist() == [4, 0] and times.num_steps == 1
+
+
+def test_ends_are_snrs_of_data_of_any_power():
+    # Of a tenth of the power: 10 dB noisier at the same log-SNR of the schedule.
+    times = SamplingTimes(COSINE, 4, snr_ends=(-20.0, 20.0), data_power=0.1)()
+    levels = COSINE.log_snr(times[1:-1]) / decibels(1)
+    expected = torch.tensor([0.0, 10.0, 20.0], dtype=torch.float64)
+    torch.testing.assert_close(levels, expected, rtol=0, atol=1e-6)
+    plain = SamplingTimes(COSINE, 4, snr_ends=(-10.0, 30.0))()
+    torch.testing.assert_close(plain, times)  # power 1 and any time by default
+    base, power = NoiseSchedule.linear(50, 1e-4, 0.05), 1.1 * SPEECH_POWER
+    louder = SamplingTimes(base, 4, snr_ends=ENDS, data_power=power)(schedule="base6")
+    assert torch.equal(louder, resolve("base6", base, power))
+    assert not torch.equal(louder, resolve("base6", base))
 
 
 def test_num_steps_must_agree_with_the_distilled_times():
@@ -54,6 +77,7 @@ def test_a_start_in_the_middle_takes_the_steps_below_it():
     assert times.starting_at(3.0).tolist() == [3, 2, 1, 0]
     assert len(times.starting_at(6.5, num_steps=2)) == 3
     assert len(times.starting_at(0.5)) == 2  # at least one step
+    assert times.starting_at(8).tolist() == times().tolist()
     for t in (0, 9, float("nan")):
         with pytest.raises(ValueError, match="above 0 and at most 8"):
             times.starting_at(t)

@@ -208,6 +208,9 @@ def test_no_step_is_cleaner_than_the_training():
         assert num_steps < 4 or times[-2] == 1
     everything = snr_times(BASE, 50, ends, whole=True)
     assert everything.tolist() == list(range(50, -1, -1))
+    for num_steps in (2, 12, 40):  # the last one is the cleanest that was trained
+        last = snr_times(BASE, num_steps, (decibels(4), decibels(640)))[-2]
+        assert math.isclose(last, BASE.cleanest_time, rel_tol=1e-6)
     continuous = snr_times(BASE, 12, ends)
     assert 0 < continuous[-2] < 1  # trained too, and cleaner than t = 1
     with pytest.raises(ValueError, match="between 1 and 50"):
