@@ -16,7 +16,10 @@ from espnet_prodiff.inference.batches import similar_lengths
 from espnet_prodiff.inference.inputs import check_inputs, takes_recording
 from espnet_prodiff.inference.options import VOCODER_OPTIONS, model_options
 from espnet_prodiff.inference.phones import phone_times
-from espnet_prodiff.inference.prosody import changed_predictions, without_prosody
+from espnet_prodiff.inference.prosody_control import (
+    changed_predictions,
+    without_prosody,
+)
 from espnet_prodiff.inference.text import TextToIds
 
 Output = dict[str, Any]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from espnet2.tts.espnet_model import ESPnetTTSModel
-from torch import Tensor
+if TYPE_CHECKING:
+    from espnet2.tts.espnet_model import ESPnetTTSModel
+    from torch import Tensor
 
 
 class Phone(NamedTuple):

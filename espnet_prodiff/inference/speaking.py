@@ -16,7 +16,7 @@ from espnet_prodiff.errors import InputError
 from espnet_prodiff.inference.features import Output, infer, seeded
 from espnet_prodiff.inference.inputs import INPUTS, by_utterance, takes_recording
 from espnet_prodiff.inference.options import check_options, vocoder_options
-from espnet_prodiff.inference.prosody import check_prosody, with_volume
+from espnet_prodiff.inference.prosody_control import check_prosody, with_volume
 from espnet_prodiff.inference.sentences import MAX_CHARS
 from espnet_prodiff.inference.streaming import join, pieces_of, stream
 from espnet_prodiff.inference.text import TextToIds
