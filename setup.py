@@ -71,6 +71,8 @@ setup(
             *extras["espeak"],
             *extras["pesq"],
             *extras["datasets"],
+            *extras["export"],
+            *extras["runtime"],
             "diffusers>=0.30",
             "pytest",
             "pytest-xdist>=3.7",

@@ -15,6 +15,10 @@ EXTRAS = {
     "play": ["sounddevice"],
     # Reads data sets of Hugging Face.
     "datasets": ["datasets"],
+    # Writes voices for runtimes without torch.
+    "export": ["onnx", "onnxruntime"],
+    # All that such a voice needs, without the package's own requirements (--no-deps).
+    "runtime": ["numpy", "onnxruntime", "soundfile", "inflect"],
 }
 
 

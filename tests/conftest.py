@@ -19,3 +19,20 @@ def peak_memory():
         return int(torch.tensor(sizes).cumsum(0).max())
 
     return measure
+
+
+@pytest.fixture(scope="session")
+def exported_slt(tmp_path_factory):
+    """Folder of the package's voice as `espnet-prodiff export` writes it."""
+    from filelock import FileLock
+
+    from espnet_prodiff.export.voice import export_voice
+
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one export for all of them
+        root = root.parent
+    folder = root / "exported_slt"
+    with FileLock(root / "exported_slt.lock"):
+        if not (folder / "voice.json").is_file():
+            export_voice("slt", folder)
+    return folder

@@ -18,7 +18,8 @@ FLOORS = (
     ("prodiff", "diffwave", "wavegrad2", "spectral_vocoder", "alignment"),
     ("training",),
     ("inference",),
-    ("evaluation",),
+    ("runtime",),
+    ("evaluation", "export"),
     ("recipe",),
     ("bin",),
 )

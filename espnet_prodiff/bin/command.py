@@ -23,6 +23,10 @@ COMMANDS = {
         "find where a DiffWave should step",
     ),
     "pack-voice": ("espnet_prodiff.bin.pack_voice", "pack a model with all it needs"),
+    "export": (
+        "espnet_prodiff.bin.export",
+        "write a voice as ONNX files",
+    ),
     "evaluate": ("espnet_prodiff.bin.evaluate", "measure speech and models"),
 }
 

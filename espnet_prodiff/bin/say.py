@@ -104,9 +104,9 @@ def _say(args: argparse.Namespace) -> list[str]:
     texts = _texts(args, by_line=folder is not None)
     with contextlib.redirect_stdout(None):  # some modules print when they are imported
         from espnet_prodiff.inference.find_model import find_model
-        from espnet_prodiff.inference.inputs import INPUTS
         from espnet_prodiff.inference.playback import player
         from espnet_prodiff.inference.saying import say, say_each
+        from espnet_prodiff.inference.streaming import INPUTS
         from espnet_prodiff.inference.text2speech import Text2Speech
 
         files = find_model(args.model)

@@ -4,8 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from espnet_prodiff.diffusion.sampler import SOLVERS
 from espnet_prodiff.errors import InputError
+
+# Those of diffusion.sampler, which needs torch; a runtime without it has the options.
+SOLVERS = ("ddim", "dpmsolver++")
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from tqdm import tqdm
 from espnet_prodiff.errors import check_positive
 from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.inference.features import Output
-from espnet_prodiff.inference.inputs import INPUTS
 from espnet_prodiff.inference.output import OutputWriter
+from espnet_prodiff.inference.streaming import INPUTS
 from espnet_prodiff.inference.text2speech import Text2Speech
 
 WORD = re.compile(r"[A-Z]?[a-z]+('[a-z]+)?[,.;:!?]*|[AI]")

@@ -14,8 +14,6 @@ from espnet2.tts.espnet_model import ESPnetTTSModel
 from espnet_prodiff.common.model import DiffusionTTS
 from espnet_prodiff.errors import InputError, UserError
 
-INPUTS = ("speech", "durations", "spembs", "sids", "lids")
-
 
 @contextmanager
 def as_input_errors() -> Iterator[None]:

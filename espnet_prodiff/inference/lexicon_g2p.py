@@ -15,9 +15,9 @@ import re
 import string
 import unicodedata
 from pathlib import Path
+from typing import Any, Protocol
 
 from espnet_prodiff.errors import ConfigError
-from espnet_prodiff.inference.letter_to_sound import LetterToSound
 
 LEXICON_G2P = "espnet_prodiff_lexicon"
 
@@ -48,6 +48,19 @@ UNVOICED = {"p", "t", "k", "f", "th"}
 ENDINGS = {"'ll": ["ax0", "l"], "'ve": ["ax0", "v"], "'d": ["d"], "'re": ["er0"]}
 
 
+class Guesser(Protocol):
+    """Guesses the phones of words that no lexicon has, as `LetterToSound`.
+
+    Attributes:
+        sizes: With its ``phones``.
+    """
+
+    sizes: dict[str, Any]
+
+    def __getitem__(self, word: str) -> list[str]:
+        """Return the phones of a lower-case word."""
+
+
 class LexiconG2p:
     """English text to flite's phones and pauses, as ESPnet's g2p are called.
 
@@ -68,12 +81,11 @@ class LexiconG2p:
     reads_numbers = False
     letter_gap = "."
 
-    def __init__(self, lexicon: str | Path, letter_to_sound: str | Path) -> None:
-        """Read the lexicon, lines "word phone phone ..." in xz, and the guesser.
+    def __init__(self, lexicon: str | Path, guesser: Guesser) -> None:
+        """Read the lexicon, lines "word phone phone ..." in xz.
 
         Raises:
             ConfigError: The lexicon is damaged or lacks the names of letters.
-            CheckpointError: The guesser is damaged.
         """
         try:
             lines = lzma.decompress(Path(lexicon).read_bytes()).decode().splitlines()
@@ -85,9 +97,9 @@ class LexiconG2p:
                 f"lexicon {lexicon} has {len(self.lexicon)} words, but no line for "
                 f"{', '.join(missing)}: words that are spelled need every letter"
             )
-        self._guess = LetterToSound.load(letter_to_sound)
+        self.guesser = guesser
         self.phones = {p for phones in self.lexicon.values() for p in phones.split()}
-        self.phones |= set(self._guess.sizes["phones"])
+        self.phones |= set(self.guesser.sizes["phones"])
         self.aliases = _aliases(self.phones)
 
     def __call__(self, text: str) -> list[str]:
@@ -146,7 +158,7 @@ class LexiconG2p:
             return self._word(word[: len(base)]) + ENDINGS[f"'{ending}"]
         if self._is_spelled(word):
             return self._spelled(word)
-        return self._guess[lower] or self._spelled(lower)
+        return self.guesser[lower] or self._spelled(lower)
 
     def _is_spelled(self, word: str) -> bool:
         """Whether a word in capitals is read letter by letter, as HTML."""

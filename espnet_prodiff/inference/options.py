@@ -11,7 +11,8 @@ from espnet2.tts.abs_tts import AbsTTS
 from espnet_prodiff.common.model import DiffusionTTS
 from espnet_prodiff.common.sampling import SAMPLING_OPTIONS, Sampling
 from espnet_prodiff.errors import InputError
-from espnet_prodiff.inference.inputs import INPUTS, as_input_errors
+from espnet_prodiff.inference.inputs import as_input_errors
+from espnet_prodiff.inference.streaming import INPUTS
 from espnet_prodiff.inference.vocoder import Vocoder
 from espnet_prodiff.inference.wave_generator import WaveGenerator
 

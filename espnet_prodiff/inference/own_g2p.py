@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from espnet_prodiff.errors import ConfigError
 from espnet_prodiff.inference import direct
 from espnet_prodiff.inference.espeak_g2p import ESPEAK_G2P, EspeakG2p
+from espnet_prodiff.inference.letter_to_sound import LetterToSound
 from espnet_prodiff.inference.lexicon_g2p import LEXICON_G2P, LexiconG2p
 
-# By name the class and the keys of its ``g2p_conf``.
+
+def load_lexicon_g2p(lexicon: str | Path, letter_to_sound: str | Path) -> LexiconG2p:
+    """Load our g2p of English from its two files.
+
+    Raises:
+        ConfigError, CheckpointError: One of them is damaged.
+    """
+    return LexiconG2p(lexicon, LetterToSound.load(letter_to_sound))
+
+
+# By name what builds it and the keys of its ``g2p_conf``.
 G2PS: dict[str, tuple[Callable[..., Any], set[str]]] = {
-    LEXICON_G2P: (LexiconG2p, {"lexicon", "letter_to_sound"}),
+    LEXICON_G2P: (load_lexicon_g2p, {"lexicon", "letter_to_sound"}),
     ESPEAK_G2P: (EspeakG2p, {"language"}),
 }
 

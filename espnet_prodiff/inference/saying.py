@@ -12,9 +12,8 @@ from tqdm import tqdm
 
 from espnet_prodiff.errors import InputError, TextError
 from espnet_prodiff.fileio.speech_file import Sink, speech_file
-from espnet_prodiff.inference.inputs import INPUTS
 from espnet_prodiff.inference.output import check_name
-from espnet_prodiff.inference.streaming import pieces_of, stream
+from espnet_prodiff.inference.streaming import INPUTS, pieces_of, stream
 from espnet_prodiff.inference.text2speech import Text2Speech
 
 SAID = "said.txt"  # of a folder: its files and what was said in them

@@ -14,11 +14,11 @@ from espnet2.tts.espnet_model import ESPnetTTSModel
 from espnet_prodiff.common.precision import products_in
 from espnet_prodiff.errors import InputError
 from espnet_prodiff.inference.features import Output, infer, seeded
-from espnet_prodiff.inference.inputs import INPUTS, by_utterance, takes_recording
+from espnet_prodiff.inference.inputs import by_utterance, takes_recording
 from espnet_prodiff.inference.options import check_options, vocoder_options
 from espnet_prodiff.inference.prosody_control import check_prosody, with_volume
 from espnet_prodiff.inference.sentences import MAX_CHARS
-from espnet_prodiff.inference.streaming import join, pieces_of, stream
+from espnet_prodiff.inference.streaming import INPUTS, join, pieces_of, stream
 from espnet_prodiff.inference.text import TextToIds
 from espnet_prodiff.inference.vocoder import Vocoder
 

@@ -7,23 +7,36 @@ does not grow with the text and nothing depends on what stands around it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import torch
+import numpy as np
 
 from espnet_prodiff.errors import InputError, TextError
-from espnet_prodiff.inference.features import Output
 from espnet_prodiff.inference.phones import Phone
 from espnet_prodiff.inference.prosody import Prosody
 from espnet_prodiff.inference.sentences import MAX_CHARS, split_sentences
 
 if TYPE_CHECKING:
-    from espnet_prodiff.inference.text2speech import Text2Speech
+    from torch import Tensor
 
 JOINED = ("wav", "feat_gen", "feat_gen_denorm", "duration", "pitch", "energy")
 TOGETHER = 8  # sentences that go through the model at once
+INPUTS = ("speech", "durations", "spembs", "sids", "lids")  # besides the text
 
 Item = dict[str, Any]  # the text and the other inputs of an utterance
+Output = dict[str, Any]
+
+
+class Speaker(Protocol):
+    """What a stream needs: `Text2Speech`, or ``Voice`` of the runtime without torch."""
+
+    fs: int | None
+
+    def features(self, items: Sequence[Item], conf: dict[str, Any]) -> list[Output]:
+        """Run the acoustic model on utterances."""
+
+    def vocode(self, output: Output, conf: dict[str, Any]) -> Output:
+        """Add ``wav`` (T_wav,), a tensor or an array."""
 
 
 class Piece(NamedTuple):
@@ -57,7 +70,7 @@ def pieces_of(
 
 
 def stream(
-    text2speech: Text2Speech, pieces: Sequence[Piece], conf: dict[str, Any]
+    speaker: Speaker, pieces: Sequence[Piece], conf: dict[str, Any]
 ) -> Iterator[Output]:
     """Speak one piece after the other, see ``Text2Speech.stream``.
 
@@ -73,24 +86,24 @@ def stream(
         for first in range(1, len(pieces), TOGETHER)
     ]
     for group in groups:
-        outputs = _features(text2speech, pieces, group, conf)
+        outputs = _features(speaker, pieces, group, conf)
         for number, output in zip(group, outputs, strict=True):
-            output = text2speech.vocode(output, conf)
+            output = speaker.vocode(output, conf)
             if pieces[number].pause and "wav" in output:
-                silence = round(pieces[number].pause * text2speech.fs)
-                output["wav"] = torch.nn.functional.pad(output["wav"], (0, silence))
+                silence = round(pieces[number].pause * speaker.fs)
+                output["wav"] = _with_silence(output["wav"], silence)
             yield {**output, "text": pieces[number].item["text"]}
 
 
 def _features(
-    text2speech: Text2Speech,
+    speaker: Speaker,
     pieces: Sequence[Piece],
     group: range,
     conf: dict[str, Any],
 ) -> Iterator[Output]:
     """Yield the features of the pieces of a group, up to one that cannot be spoken."""
     try:
-        yield from text2speech.features([pieces[i].item for i in group], conf)
+        yield from speaker.features([pieces[i].item for i in group], conf)
         return
     except (InputError, TextError) as error:
         if len(pieces) == 1:
@@ -99,7 +112,7 @@ def _features(
             where = f"sentence {group[0] + 1} of {len(pieces)}"
             raise type(error)(f"{where}: {error}") from error
     for number in group:  # so that those before it are spoken, and it is named
-        yield from _features(text2speech, pieces, group[number - group[0] :][:1], conf)
+        yield from _features(speaker, pieces, group[number - group[0] :][:1], conf)
 
 
 def join(outputs: Sequence[Output], fs: int | None) -> Output:
@@ -117,11 +130,27 @@ def join(outputs: Sequence[Output], fs: int | None) -> Output:
         values = [output.get(key) for output in outputs]
         if key == "phones":
             joined[key] = _follow(outputs, fs)
-        elif key in JOINED and all(isinstance(v, torch.Tensor) for v in values):
-            joined[key] = torch.cat(values)
+        elif key in JOINED and all(hasattr(v, "shape") for v in values):
+            joined[key] = _cat(values)
         else:
             joined[key] = values
     return joined
+
+
+def _with_silence(wav: Tensor | np.ndarray, samples: int) -> Tensor | np.ndarray:
+    if isinstance(wav, np.ndarray):
+        return np.pad(wav, (0, samples))
+    import torch  # who has tensors has it
+
+    return torch.nn.functional.pad(wav, (0, samples))
+
+
+def _cat(parts: Sequence[Tensor | np.ndarray]) -> Tensor | np.ndarray:
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    import torch
+
+    return torch.cat(list(parts))
 
 
 def _follow(outputs: Sequence[Output], fs: int | None) -> list[Phone]:

@@ -17,8 +17,8 @@ from espnet_prodiff.fileio.config import read_config
 from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.inference.decoding import decode_files
-from espnet_prodiff.inference.inputs import INPUTS
 from espnet_prodiff.inference.mel_contract import MelContract
+from espnet_prodiff.inference.streaming import INPUTS
 from espnet_prodiff.inference.text2speech import Text2Speech
 from espnet_prodiff.inference.wave_generator import WaveGenerator
 from espnet_prodiff.recipe.phase import inherited_options, train_phase

@@ -5,7 +5,8 @@ import math
 
 import pytest
 
-from espnet_prodiff.common.sampling import SAMPLING_OPTIONS, Sampling
+from espnet_prodiff.common.sampling import SAMPLING_OPTIONS, SOLVERS, Sampling
+from espnet_prodiff.diffusion import sampler
 from espnet_prodiff.errors import InputError
 
 
@@ -19,6 +20,10 @@ def test_defaults():
         seed=None,
     )
     assert SAMPLING_OPTIONS == set(dataclasses.asdict(Sampling()))
+
+
+def test_the_solvers_are_the_sampler_s():
+    assert SOLVERS == sampler.SOLVERS
 
 
 def test_options_cannot_be_changed():

@@ -73,7 +73,7 @@ def g2p(guess, tmp_path_factory) -> LexiconG2p:
     lines = "".join(f"{word} {phones}\n" for word, phones in words.items())
     (folder / "words.xz").write_bytes(lzma.compress(lines.encode()))
     guess.save(folder / "guess.pth")
-    return LexiconG2p(folder / "words.xz", folder / "guess.pth")
+    return LexiconG2p(folder / "words.xz", LetterToSound.load(folder / "guess.pth"))
 
 
 @pytest.mark.parametrize("word", GUESSED)
@@ -128,10 +128,10 @@ def test_damaged_files_are_refused_by_name(guess, tmp_path):
     for name, content in (("cut.xz", lzma.compress(b"cat k")[:-9]), ("no.xz", b"cat")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ConfigError, match=f"lexicon .*{name} is damaged"):
-            LexiconG2p(tmp_path / name, tmp_path / "guess.pth")
+            LexiconG2p(tmp_path / name, guess)
     (tmp_path / "words.xz").write_bytes(lzma.compress(b"cat k ae1 t\nb b iy1\n"))
     with pytest.raises(ConfigError, match="has 2 words, but no line for a, c, d, e"):
-        LexiconG2p(tmp_path / "words.xz", tmp_path / "guess.pth")
+        LexiconG2p(tmp_path / "words.xz", guess)
     (tmp_path / "guess.pth").write_bytes(b"no weights")
     with pytest.raises(CheckpointError, match="guess.pth"):
         LetterToSound.load(tmp_path / "guess.pth")

@@ -11,8 +11,8 @@ from typing import Any
 from espnet_prodiff.errors import ConfigError, InputError, check_choice
 from espnet_prodiff.fileio.atomic import atomic_path
 from espnet_prodiff.inference.espeak_g2p import ESPEAK_G2P, TOKENS
-from espnet_prodiff.inference.lexicon_g2p import LEXICON_G2P, PAUSES, LexiconG2p
-from espnet_prodiff.inference.own_g2p import build_preprocessor
+from espnet_prodiff.inference.lexicon_g2p import LEXICON_G2P, PAUSES
+from espnet_prodiff.inference.own_g2p import build_preprocessor, load_lexicon_g2p
 from espnet_prodiff.inference.text import TextToIds
 from espnet_prodiff.inference.voices import find_voice
 
@@ -80,7 +80,7 @@ def choose_g2p(name: str, language: str, folder: Path) -> G2p:
     if name == "lexicon" or (name == "auto" and _is_english(language)):
         conf = {key: str(folder / file) for key, file in LEXICON_FILES.items()}
         _unpack_lexicon(folder)
-        phones = sorted(LexiconG2p(**conf).phones)
+        phones = sorted(load_lexicon_g2p(**conf).phones)
         return G2p(LEXICON_G2P, conf, (*PAUSES, *phones))
     espeak = "en-us" if language.lower() == "en" else language.lower()
     return G2p(ESPEAK_G2P, {"language": espeak}, TOKENS)

@@ -81,7 +81,9 @@ class MelInversion:
                 ahead, before = before + (1 + MOMENTUM) * (now - before), now
             spectra = ahead * (size / np.maximum(np.abs(ahead), SMALLEST))
         begin = 2 * edge * self.hop_length
-        return self.istft(spectra)[begin : begin + max(len(mel) - 1, 1) * self.hop_length]
+        return self.istft(spectra)[
+            begin : begin + max(len(mel) - 1, 1) * self.hop_length
+        ]
 
     def magnitudes(self, mel: np.ndarray) -> np.ndarray:
         """Magnitudes (F, bins) that agree with a mel (F, n_mels)."""

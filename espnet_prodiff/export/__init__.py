@@ -1,0 +1,1 @@
+"""Voices for runtimes without torch and ESPnet."""
