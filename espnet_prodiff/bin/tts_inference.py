@@ -22,6 +22,7 @@ from espnet2.utils.types import float_or_none, int_or_none, str2bool, str_or_non
 from espnet_prodiff.common.memory import keep_freed_memory
 from espnet_prodiff.common.precision import DTYPES
 from espnet_prodiff.errors import UserError, one_message
+from espnet_prodiff.fileio.kaldi import allow_pipes
 from espnet_prodiff.inference.decoding import decode_files, decode_texts
 from espnet_prodiff.inference.text import TEXT_NORMALIZERS, UNKNOWN_SYMBOLS
 from espnet_prodiff.inference.text2speech import Text2Speech
@@ -86,6 +87,12 @@ def get_parser() -> argparse.ArgumentParser:
         default=False,
         help="Leave out the vocoder: write mels alone",
     )
+    add(
+        "--allow_pipes",
+        type=str2bool,
+        default=False,
+        help="Run commands that tables hold instead of files (kaldi_ark)",
+    )
     add = parser.add_argument_group("Text related").add_argument
     add(
         "--text",
@@ -139,6 +146,7 @@ def _decode(args: argparse.Namespace) -> list[str]:
         )
     if args.ngpu > 1:
         raise UserError(f"ngpu is {args.ngpu}: expected one GPU at most")
+    allow_pipes(args.allow_pipes)
     names = vars(args).keys() & inspect.signature(Text2Speech).parameters
     text2speech = Text2Speech.from_pretrained(
         model_tag=args.model_tag,

@@ -8,7 +8,7 @@ import numpy as np
 
 from espnet_prodiff.errors import DataError
 from espnet_prodiff.fileio.audio import read_recording
-from espnet_prodiff.fileio.tables import read_durations, read_table
+from espnet_prodiff.fileio.tables import check_id, read_durations, read_table
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ def read_evaluation_set(
     if not recordings:
         raise DataError(f"{root / 'wav.scp'} is empty, expected utterances")
     utts = list(recordings)[:max_utts]
+    for utt in utts:
+        check_id(utt, str(root / "wav.scp"))
 
     def pick(table: dict, path: str | Path) -> dict:
         missing = [utt for utt in utts if utt not in table]
@@ -82,10 +84,9 @@ def read_evaluation_set(
             ids[name] = {u: int(v) for u, v in pick(read_table(file), file).items()}
     vectors = {}
     if spembs is not None:
-        import kaldiio
+        from espnet_prodiff.fileio.kaldi import read_vectors
 
-        table = pick(read_table(spembs), spembs)
-        vectors = {utt: kaldiio.load_mat(where) for utt, where in table.items()}
+        vectors = read_vectors(pick(read_table(spembs), spembs), spembs)
     return EvaluationSet(
         directory=root,
         fs=read_recording(recordings[utts[0]], utts[0]).fs,

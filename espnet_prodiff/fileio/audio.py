@@ -39,8 +39,8 @@ def read_recording(
             flac.ark.
         utt: The utterance, for the error message.
         fs: The expected sampling rate in Hz; None accepts any.
-        commands: Allow commands: a ``source`` that ends in ``|`` is run, and its
-            output is the sound file.
+        commands: A ``source`` that ends in ``|`` is run, and its output is the sound
+            file, if `allow_pipes` was called.
 
     Raises:
         DataError: It is missing, unreadable, not mono or of another sampling rate.
@@ -49,9 +49,9 @@ def read_recording(
     where = f"utterance {utt} ({source})"
     try:
         if ARCHIVE.fullmatch(source):
-            samples, rate, subtype = *_read_archive(source), ""
+            samples, rate, subtype = *_read_archive(source, utt), ""
         else:
-            with soundfile.SoundFile(_open(source, where, commands)) as file:
+            with soundfile.SoundFile(_open(source, utt, where, commands)) as file:
                 samples, rate, subtype = file.read(), file.samplerate, file.subtype
     except DataError:
         raise
@@ -108,10 +108,13 @@ def write_audio(path: str | Path, wav: np.ndarray, fs: int) -> None:
         soundfile.write(temporary, wav, fs, "PCM_16", format="WAV")
 
 
-def _open(source: str, where: str, commands: bool) -> io.BytesIO | str:
+def _open(source: str, utt: str, where: str, commands: bool) -> io.BytesIO | str:
     if source.endswith("|"):
         if not commands:
             raise DataError(f"{where} is a command: run stage 2 first")
+        from espnet_prodiff.fileio.kaldi import require_pipes
+
+        require_pipes(source[:-1], f"utterance {utt}")
         result = subprocess.run(source[:-1], shell=True, stdout=subprocess.PIPE)
         if result.returncode:
             raise DataError(f"{where}: the command ended with {result.returncode}")
@@ -121,10 +124,13 @@ def _open(source: str, where: str, commands: bool) -> io.BytesIO | str:
     return source
 
 
-def _read_archive(source: str) -> tuple[np.ndarray, int]:
-    import kaldiio
+def _read_archive(source: str, utt: str) -> tuple[np.ndarray, int]:
+    from espnet_prodiff.fileio.kaldi import read_array
 
-    fs, samples = kaldiio.load_mat(source)
+    recording = read_array(source, utt)
+    if not isinstance(recording, tuple):
+        raise DataError(f"utterance {utt} ({source}) is an array, expected a recording")
+    fs, samples = recording
     if np.issubdtype(samples.dtype, np.integer):
         samples = samples / -float(np.iinfo(samples.dtype).min)
     return samples, fs

@@ -25,16 +25,37 @@ from espnet_prodiff.fileio.atomic import atomic_path
 PathLike = str | os.PathLike
 
 
+NUMBERS = ("b1", "i1", "i2", "i4", "i8", "u1", "f2", "f4", "f8")
+
+
+class _NumberType:
+    """Stands for numpy's dtype, which believes a file's state and then crashes."""
+
+    def __init__(self, name: str, *_: object) -> None:
+        if name not in NUMBERS:
+            raise ValueError(f"{name!r} is no kind of number")
+        self.name, self.order = name, "="
+
+    def __setstate__(self, state: tuple) -> None:
+        self.order = state[1] if state[1] in ("<", ">") else "="
+
+
+def _read_number(kind: _NumberType, data: bytes) -> np.generic:
+    dtype = np.dtype(kind.name).newbyteorder(kind.order)
+    if type(data) is not bytes or len(data) != dtype.itemsize:
+        raise ValueError(f"expected {dtype.itemsize} bytes of a number")
+    return np.frombuffer(data, dtype)[0]
+
+
 # Types in ESPnet's and ParallelWaveGAN's checkpoints besides tensors and plain Python
-# values: reporter times and numpy scalars. Each builds a value, none runs code. The
-# second name of a scalar is that of numpy 1.
-_scalar = np._core.multiarray.scalar
+# values: reporter times and numpy scalars. Each builds a value, none runs code or is
+# built by numpy itself. The second name of a scalar is that of numpy 1.
 SAFE_GLOBALS: list[Any] = [
     datetime.timedelta,
-    np.dtype,
-    _scalar,
-    (_scalar, "numpy.core.multiarray.scalar"),
-    *(type(np.dtype(kind)) for kind in "b1 i1 i2 i4 i8 u1 f2 f4 f8".split()),
+    _NumberType,
+    (_NumberType, "numpy.dtype"),
+    (_read_number, "numpy._core.multiarray.scalar"),
+    (_read_number, "numpy.core.multiarray.scalar"),
 ]
 
 
@@ -133,10 +154,11 @@ def fit_weights(model: torch.nn.Module, states: dict[str, Any], path: PathLike) 
         CheckpointError: Keys are missing, unknown or of another shape, some value is
             no tensor, or a weight is not finite.
     """
-    not_tensors = [k for k, v in states.items() if not isinstance(v, torch.Tensor)]
+    not_tensors = [k for k, v in states.items() if not _is_plain_tensor(v)]
     if not_tensors:
         raise CheckpointError(
-            f"checkpoint {path} does not hold weights alone ({_some(not_tensors)}): "
+            f"checkpoint {path} does not hold plain tensors alone "
+            f"({_some(list(map(str, not_tensors)))}): "
             "pass a model file such as valid.loss.best.pth"
         )
     broken = [
@@ -169,6 +191,16 @@ def fit_weights(model: torch.nn.Module, states: dict[str, Any], path: PathLike) 
             + "; ".join(problems)
             + ". Use the config that lies beside the checkpoint"
         )
+
+
+def _is_plain_tensor(value: Any) -> bool:
+    """Return False for sparse, nested, quantized tensors and those without values."""
+    return (
+        isinstance(value, torch.Tensor)
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not (value.is_quantized or value.is_nested)
+    )
 
 
 def _some(names: list[str], limit: int = 4) -> str:

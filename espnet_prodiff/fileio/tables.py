@@ -1,5 +1,6 @@
 """Kaldi's and ESPnet's tables: a line "key value" for each utterance."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,6 +8,30 @@ import numpy as np
 
 from espnet_prodiff.errors import DataError
 from espnet_prodiff.fileio.atomic import write_text
+
+# Utterances give files their names; most file systems allow 255 bytes with the suffix.
+ID = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x1f\x7f\ud800-\udfff]+")
+MAX_ID_BYTES = 200
+
+
+def check_id(utt: str, where: str = "") -> None:
+    """Refuse an utterance whose files would lie elsewhere or could not be written.
+
+    Args:
+        utt: Its name.
+        where: The table that it is in, for the message.
+
+    Raises:
+        DataError: The name has a slash or a control character, or is too long.
+    """
+    if ID.fullmatch(utt) and len(utt.encode()) <= MAX_ID_BYTES:
+        return
+    shown = utt if len(utt) <= 60 else f"{utt[:60]}..."
+    raise DataError(
+        f"{where}{': ' * bool(where)}utterance {shown!r}: files are named after it, so "
+        f"a slash, a control character, '..' or more than {MAX_ID_BYTES} bytes are "
+        "refused: rename it in every table"
+    )
 
 
 def read_table(path: str | Path) -> dict[str, str]:

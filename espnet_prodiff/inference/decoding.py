@@ -20,7 +20,8 @@ from espnet2.tasks.tts import TTSTask
 from tqdm import tqdm
 
 from espnet_prodiff.errors import check_positive
-from espnet_prodiff.fileio.tables import read_table
+from espnet_prodiff.fileio import kaldi  # noqa: F401 - guards ESPnet's readers
+from espnet_prodiff.fileio.tables import check_id, read_table
 from espnet_prodiff.inference.features import Output
 from espnet_prodiff.inference.output import OutputWriter
 from espnet_prodiff.inference.streaming import INPUTS
@@ -90,6 +91,8 @@ def decode_files(
         FileNotFoundError: A file does not exist.
     """
     ids = read_table(key_file or files[0][0])
+    for name in ids:
+        check_id(name, str(key_file or files[0][0]))
     _warn_of_words(ids, files[0][0])
     utterances = TTSTask.build_streaming_iterator(
         [file for file in files if file[1] != "speech" or text2speech.use_speech],

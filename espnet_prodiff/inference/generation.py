@@ -21,8 +21,7 @@ from tqdm import tqdm
 from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.errors import UserError
 from espnet_prodiff.fileio.audio import read_audio, read_recording, write_audio
-from espnet_prodiff.fileio.tables import read_table, write_table
-from espnet_prodiff.inference.output import check_name
+from espnet_prodiff.fileio.tables import check_id, read_table, write_table
 from espnet_prodiff.inference.wave_generator import WaveGenerator
 
 Job = tuple[str, Callable[[], Tensor]]
@@ -58,7 +57,7 @@ def vocode_mels(
         return diffwave.vocode(torch.from_numpy(feats[name]), **options)
 
     for name in names:
-        check_name(name)
+        check_id(name)
     return [(name, partial(vocode, name)) for name in names]
 
 
@@ -137,7 +136,7 @@ def write_waves(jobs: Sequence[Job], output_dir: str | Path, fs: int) -> Path:
 
 def _check_recordings(diffwave: WaveGenerator, recordings: Recordings) -> None:
     for name, path in recordings.items():
-        check_name(name)
+        check_id(name)
         diffwave.contract.require_rate(read_recording(path, name).fs, str(path))
 
 

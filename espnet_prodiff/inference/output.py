@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,13 +11,7 @@ import soundfile
 import torch
 from espnet2.fileio.npy_scp import NpyScpWriter
 
-from espnet_prodiff.errors import DataError
-
-
-def check_name(utt: str) -> None:
-    """Refuse an utterance whose files would lie elsewhere (`DataError`)."""
-    if not re.fullmatch(r"[^/\\\x00-\x1f]+", utt) or utt in (".", ".."):
-        raise DataError(f"utterance {utt!r}: a name with a path in it is refused")
+from espnet_prodiff.fileio.tables import check_id
 
 
 class OutputWriter:
@@ -67,7 +60,7 @@ class OutputWriter:
         Raises:
             DataError: The name leads out of the folder.
         """
-        check_name(key)
+        check_id(key)
         tensors = {k: v for k, v in output.items() if isinstance(v, torch.Tensor)}
         arrays = {k: v.float().cpu().numpy() for k, v in tensors.items()}
         if "feat_gen" in arrays:

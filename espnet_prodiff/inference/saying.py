@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from espnet_prodiff.errors import InputError, TextError
 from espnet_prodiff.fileio.speech_file import Sink, speech_file
-from espnet_prodiff.inference.output import check_name
+from espnet_prodiff.fileio.tables import check_id
 from espnet_prodiff.inference.streaming import INPUTS, pieces_of, stream
 from espnet_prodiff.inference.text2speech import Text2Speech
 
@@ -87,7 +87,7 @@ def say_each(
         InputError, UserError: An option cannot be used, or a file not be written.
     """
     for name in texts:
-        check_name(name)
+        check_id(name)
     folder.mkdir(parents=True, exist_ok=True)
     said = folder / SAID
     lines = said.read_text(encoding="utf-8").splitlines() if said.is_file() else []

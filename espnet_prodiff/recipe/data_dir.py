@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from espnet_prodiff.errors import UserError
-from espnet_prodiff.fileio.tables import read_table, write_table
+from espnet_prodiff.fileio.tables import check_id, read_table, write_table
 
 Item = TypeVar("Item")
 
@@ -78,6 +78,7 @@ def check_data_dir(directory: Path) -> None:
     if not utt2spk:
         raise UserError(f"{directory / 'utt2spk'} is empty, expected utterances")
     for utterance, speaker in utt2spk.items():
+        check_id(utterance, str(directory / "utt2spk"))
         if len(speaker.split()) != 1:
             raise UserError(
                 f"{directory / 'utt2spk'}: utterance {utterance} has speaker "

@@ -9,7 +9,12 @@ from espnet_prodiff.diffusion import distillation_plan
 from espnet_prodiff.diffusion.distillation import DISTILL_FROM
 from espnet_prodiff.errors import ConfigError, check_choice
 from espnet_prodiff.fileio.config import merge_configs, read_config
-from espnet_prodiff.recipe.phase import inherited_options, train_phase
+from espnet_prodiff.recipe.phase import (
+    check_data_paths,
+    inherited_options,
+    train_phase,
+    without_given,
+)
 from espnet_prodiff.training.teacher import Teacher, read_teacher
 
 BEST = "valid.loss.best.pth"
@@ -73,6 +78,8 @@ def run_plan(plan: Plan) -> list[Path]:
         teacher = read_teacher(plan.teacher_model_file, teacher_steps)
     config_source = config.pop("distill_from", "previous")
     source = plan.distill_from or config_source
+    inherited = {k: v for k, v in teacher.config.items() if k not in config}
+    check_data_paths(without_given(inherited, plan.train_args), teacher.model_file)
     phases = _phases(teacher.num_steps, plan, source, config)
     if plan.num_steps and plan.num_steps[0] == teacher.num_steps:
         if not {**(config.get("student") or {}), **plan.student}:

@@ -1,7 +1,8 @@
 """Write the audio of a ``wav.scp`` as plain mono files of one rate and format.
 
 A job of stage 2: ``python3 -m espnet_prodiff.recipe.format_wav SCP SEGMENTS|none
-OUT_DIR FORMAT FS``. A file that has the rate and format already stays where it is.
+OUT_DIR FORMAT FS ALLOW_PIPES``. A file that has the rate and format already stays
+where it is.
 """
 
 import sys
@@ -12,12 +13,14 @@ import soundfile
 
 from espnet_prodiff.errors import UserError
 from espnet_prodiff.fileio.audio import Recording, check_samples, read_recording
-from espnet_prodiff.fileio.tables import read_table
+from espnet_prodiff.fileio.kaldi import allow_pipes
+from espnet_prodiff.fileio.tables import check_id, read_table
 
 
 def read_recordings(scp: dict[str, str]) -> Iterator[tuple[str, str, Recording]]:
     """Yield utterance, source and audio of each line of a ``wav.scp``."""
     for utterance, source in scp.items():
+        check_id(utterance, "wav.scp")
         recording = read_recording(source, utterance, commands=True)
         check_samples(recording.samples, f"utterance {utterance} ({source})")
         yield utterance, source, recording
@@ -32,6 +35,7 @@ def cut_segments(
     """
     last, audio = None, None
     for utterance, text in segments.items():
+        check_id(utterance, "segments")
         try:
             recording, start, end = text.split()
             begin, finish = float(start), float(end)
@@ -112,7 +116,8 @@ def format_wav(scp: Path, segments: Path | None, out: Path, kind: str, fs: int) 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one job."""
-    scp, segments, out, kind, fs = sys.argv[1:] if argv is None else argv
+    scp, segments, out, kind, fs, pipes = sys.argv[1:] if argv is None else argv
+    allow_pipes(pipes == "true")
     segments_file = None if segments == "none" else Path(segments)
     try:
         format_wav(Path(scp), segments_file, Path(out), kind, int(fs))

@@ -60,6 +60,8 @@ class Options:
         False, "extract embeddings on a GPU (only in tts.sh)"
     )
 
+    allow_pipes: bool = _opt(False, "run commands that wav.scp and other tables hold")
+
     # Features
     feats_extract: str = _opt("fbank", "feature extractor")
     feats_normalize: str = _opt("global_mvn", "feature normaliser, or none")

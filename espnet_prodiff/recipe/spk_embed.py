@@ -20,8 +20,12 @@ def copy_embeddings(options: Options) -> None:
     Raises:
         UserError: No vectors, or none for an utterance.
     """
-    import kaldiio  # only recipes with embeddings need it
+    # Only recipes with embeddings need it.
+    import kaldiio
 
+    from espnet_prodiff.fileio.kaldi import allow_pipes, read_vectors
+
+    allow_pipes(options.allow_pipes)
     tag = options.spk_embed_tag
     for name in options.sets:
         source, target = Path("data") / name / f"{tag}.scp", _directory(options, name)
@@ -31,7 +35,7 @@ def copy_embeddings(options: Options) -> None:
                 "utterance there (local/data.sh can write them), or ESPNET_ROOT, whose "
                 f"tts.sh computes them with --spk_embed_tool {options.spk_embed_tool}"
             )
-        vectors = kaldiio.load_scp(str(source))
+        vectors = read_vectors(read_table(source), source)
         spk2utt = read_table(options.org(name) / "spk2utt")
         target.mkdir(parents=True, exist_ok=True)
         utts, speakers = target / tag, target / f"spk_{tag}"
@@ -44,9 +48,8 @@ def copy_embeddings(options: Options) -> None:
                 for utterance in utterances.split():
                     if utterance not in vectors:
                         raise UserError(f"{source} has no vector of {utterance}")
-                    vector = np.asarray(vectors[utterance], np.float32).squeeze()
-                    by_utt[utterance] = vector
-                    of_speaker.append(vector)
+                    by_utt[utterance] = vectors[utterance]
+                    of_speaker.append(vectors[utterance])
                 by_speaker[speaker] = np.mean(of_speaker, axis=0)
 
 

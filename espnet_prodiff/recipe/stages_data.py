@@ -64,6 +64,7 @@ def _format_set(options: Options, source: Path, target: Path) -> None:
     for n, part, folder in zip(numbers, parts, folders, strict=True):
         tables = [source / "wav.scp", part] if cuts else [part, "none"]
         settings = [folder, options.audio_format, options.sampling_rate]
+        settings.append(str(options.allow_pipes).lower())
         command = [*plugin("recipe.format_wav"), *map(str, tables + settings)]
         jobs.append(Job(command, logs / f"format_wav_scp.{n}.log"))
         (folder / "utt2num_samples").unlink(missing_ok=True)

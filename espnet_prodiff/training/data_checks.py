@@ -11,6 +11,7 @@ import soundfile
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
 from espnet_prodiff.errors import DataError
+from espnet_prodiff.fileio import kaldi  # noqa: F401 - guards ESPnet's readers
 from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.training.registry import CLASSES
 

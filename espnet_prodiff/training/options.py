@@ -12,6 +12,8 @@ from espnet_prodiff.training.distillation import DISTANCES, DISTILL_METHODS
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add them to ESPnet's parser."""
     add = parser.add_argument_group(description="Diffusion related").add_argument
+    what = "Whether commands in tables (kaldi_ark) are run"
+    add("--allow_pipes", type=str2bool, default=False, help=what)
     what = "Decay of the moving average of the weights; 0: no average"
     add("--ema_decay", type=float, default=0.0, help=what)
     add(

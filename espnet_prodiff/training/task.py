@@ -23,6 +23,7 @@ from espnet_prodiff.fileio.checkpoint import (
     load_model_weights,
     safe_torch_load,
 )
+from espnet_prodiff.fileio.kaldi import allow_pipes
 from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.training import data_checks
 from espnet_prodiff.training.adversarial import (
@@ -151,6 +152,7 @@ class DiffusionTTSTask(TTSTask):
         if adversarial and not args.collect_stats and cls is DiffusionTTSTask:
             AdversarialTask.main_worker(args)
             return
+        allow_pipes(args.allow_pipes)
         fill_onecycle_defaults(args)
         if args.tts in CLASSES:
             copy_feature_options(args)

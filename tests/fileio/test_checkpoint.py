@@ -98,6 +98,59 @@ def test_random_bytes_and_flips_never_raise_anything_else(network, tmp_path):
             assert "noise.pth" in str(error)
 
 
+class NumberType:
+    """A numpy dtype with a state of the file's choosing, on which numpy crashes."""
+
+    def __init__(self, name, state):
+        self.name, self.state = name, state
+
+    def __reduce__(self):
+        return np.dtype, (self.name, False, True), self.state
+
+
+class Number:
+    def __init__(self, dtype, content):
+        self.arguments = dtype, content
+
+    def __reduce__(self):
+        return np._core.multiarray.scalar, self.arguments
+
+
+def test_crafted_numbers_are_not_built_by_numpy(tmp_path):
+    """Such states end the process (signal 11) where numpy reads them."""
+    path = tmp_path / "crafted.pth"
+    random = np.random.default_rng(0)
+    values = [None, -1, 0, 2**31 - 1, "<", "V", ("a",), {"a": 1}, b"x", (1, (2, 3))]
+    states = [(3, "<", None, None, None, -1, -1, 0)]
+    states += [(3, *(values[i] for i in random.integers(0, 10, 7))) for _ in range(60)]
+    for state in states:
+        for name in ("f8", "V8", "O", "M8[s]"):
+            torch.save({"x": Number(NumberType(name, state), b"\0" * 8)}, path)
+            if name != "f8":
+                with pytest.raises(CheckpointError, match="crafted.pth"):
+                    load_weights(path)
+                continue
+            try:
+                assert load_weights(path)["x"] == 0.0
+            except CheckpointError as error:
+                assert "crafted.pth" in str(error)
+    torch.save({"x": Number(np.dtype("f8"), b"\0" * 9)}, path)
+    with pytest.raises(CheckpointError):
+        load_weights(path)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "meta", "quantized"])
+def test_tensors_that_are_no_plain_ones_are_named(kind, tmp_path):
+    tensor = {
+        "sparse": torch.eye(3).to_sparse(),
+        "meta": torch.zeros(3, 3, device="meta"),
+        "quantized": torch.quantize_per_tensor(torch.eye(3), 0.1, 0, torch.qint8),
+    }[kind]
+    torch.save({"weight": tensor}, tmp_path / "odd.pth")
+    with pytest.raises(CheckpointError, match="odd.pth"):
+        load_model_weights(torch.nn.Linear(3, 3, bias=False), tmp_path / "odd.pth")
+
+
 def test_missing_file_directory_and_foreign_object(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nothing\.pth does not exist"):
         load_weights(tmp_path / "nothing.pth")
@@ -131,7 +184,7 @@ def test_model_weights_must_fit_exactly(network, tmp_path):
         r"0.bias is \[5\] in the file, \[4\] in the mo",
     )
     refused({**good, "0.bias": torch.full((4,), float("nan"))}, "NaN or infinite")
-    refused({**good, "steps": 3}, r"weights alone \(steps\)")
+    refused({**good, "steps": 3}, r"tensors alone \(steps\)")
 
 
 def test_espnet_training_state_resumes_without_code(network, tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from espnet_prodiff.errors import DataError
-from espnet_prodiff.fileio.tables import read_table, write_table
+from espnet_prodiff.fileio.tables import check_id, read_table, write_table
 
 
 def test_read_table_joins_blanks_and_keeps_empty_values(tmp_path):
@@ -30,3 +30,13 @@ def test_a_written_table_reads_as_before(tmp_path):
     table = {"u2": "b c", "u1": "", "ü": "ɑː"}
     write_table(tmp_path / "new" / "text", table)
     assert list(read_table(tmp_path / "new" / "text").items()) == list(table.items())
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil", "/abs", "a/b", "..", ".", "a\\b", "a\x07", "\udcff", "x" * 201]
+)
+def test_names_that_would_be_files_elsewhere_are_refused(name):
+    with pytest.raises(DataError, match="utt2spk: utterance .*rename it"):
+        check_id(name, "utt2spk")
+    for good in ("u1", "LJ001-0001", "..a", "ü" * 100, "spk_1.wav"):
+        check_id(good)

@@ -5,6 +5,7 @@ import os
 import stat
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 import yaml
@@ -202,6 +203,15 @@ def test_links_and_devices_in_a_tar(kind, tmp_path, cache):
     with pytest.raises(ArchiveError, match="'exp/link' is a link or a device"):
         fetch_model(pack(tmp_path / "m.tar.gz", [(info, "")]), cache)
     assert content(tmp_path) == ["m.tar.gz"]
+
+
+def test_modes_and_owners_of_a_tar_are_not_kept(tmp_path, cache):
+    info = tarfile.TarInfo("exp/tool")
+    info.mode, info.uid, info.gid = 0o6755, 12345, 12345
+    model = fetch_model(pack(tmp_path / "m.tar.gz", [(info, "tool")]), cache)
+    made = (Path(model["model_file"]).parent / "tool").stat()
+    assert stat.S_IMODE(made.st_mode) & 0o7022 == 0
+    assert (made.st_uid, made.st_gid) == (os.getuid(), os.getgid())
 
 
 def test_bombs(tmp_path, cache):

@@ -43,6 +43,24 @@ def test_chain_refuses_steps_that_do_not_halve(teacher):
         distill.main([*command, "--num_steps", "3"])
 
 
+def test_data_of_a_downloaded_teacher(teacher_copy, tmp_path, caplog, phases_here):
+    """What its config names is said; what is not there, or replaced, is not taken."""
+    file = teacher_copy / "config.yaml"
+    config = yaml.safe_load(file.read_text())
+    key = "valid_data_path_and_name_and_type"
+    good = [",".join(entry) for entry in config[key]]
+    config[key][0][0] = str(tmp_path / "of_a_stranger")
+    file.write_text(yaml.safe_dump(config))
+    command = ["--teacher_model_file", str(best(teacher_copy)), "--config", STUDENT]
+    command += ["--num_steps", "2", "--max_epoch", "1"]
+    with pytest.raises(ConfigError, match=f"of_a_stranger .{key}.*give your own"):
+        distill.main(command)
+    distill.main([*command, *(word for entry in good for word in (f"--{key}", entry))])
+    used = read_config(teacher_copy.parent / "tts_teacher_steps2")[key]
+    assert [",".join(entry) for entry in used] == good
+    assert "data of the teacher's training" in caplog.text
+
+
 def build(exp):
     model, _ = DiffusionTTSTask.build_model_from_file(exp / "config.yaml", best(exp))
     return model

@@ -177,7 +177,7 @@ def test_one_clear_error(options, message, model_file, tmp_path):
 
 
 def test_names_with_paths_stay_out(model_file, data, tmp_path):
-    with pytest.raises(SystemExit, match="a name with a path in it"):
+    with pytest.raises(SystemExit, match="files are named after it"):
         run(
             model_file,
             tmp_path / "out",

@@ -3,6 +3,7 @@ import pytest
 import soundfile
 
 from espnet_prodiff.errors import UserError
+from espnet_prodiff.fileio import kaldi
 from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.recipe.format_wav import format_wav, main
 
@@ -53,9 +54,16 @@ def test_segments_are_cut_out(tmp_path):
     assert np.abs(piece - SINE[2000:4000]).max() < 1e-4
 
 
-def test_a_pipe_is_run(tmp_path):
-    source = wav(tmp_path)
-    format_wav(scp(tmp_path, f"u cat {source} |"), None, tmp_path / "o", "wav", 8000)
+def test_a_pipe_is_run_where_it_was_allowed(tmp_path, monkeypatch):
+    source, made = wav(tmp_path), tmp_path / "made"
+    command = f"touch {made}; cat {source} |"
+    with pytest.raises(UserError, match=r"utterance u .*--allow_pipes true"):
+        format_wav(scp(tmp_path, f"u {command}"), None, tmp_path / "o", "wav", 8000)
+    assert not made.exists()
+    monkeypatch.setitem(kaldi._allowed, "pipes", True)
+    format_wav(scp(tmp_path, f"u {command}"), None, tmp_path / "o", "wav", 8000)
+    with pytest.raises(UserError, match=r"utterance u .*ended with 1"):
+        format_wav(scp(tmp_path, "u false |"), None, tmp_path / "o", "wav", 8000)
     copied, _ = soundfile.read(tmp_path / "o" / "u.wav")
     assert np.array_equal(copied, soundfile.read(source)[0])
 
@@ -91,7 +99,6 @@ def test_ark_holds_the_samples(tmp_path):
             lambda d: (d / "x.wav").write_bytes(b"RIFFjunk") and d / "x.wav",
             "cannot be read",
         ),
-        (lambda d: "false |", "ended with 1"),
     ],
 )
 def test_bad_audio_names_the_utterance(tmp_path, make, message):
@@ -117,5 +124,7 @@ def test_bad_segments_name_the_utterance(tmp_path, line, message):
 
 def test_the_job_prints_the_error_and_fails(tmp_path, capsys):
     table = scp(tmp_path, "u missing.wav")
-    assert main([str(table), "none", str(tmp_path / "out"), "wav", "8000"]) == 1
+    assert (
+        main([str(table), "none", str(tmp_path / "out"), "wav", "8000", "false"]) == 1
+    )
     assert capsys.readouterr().out.startswith("error: utterance u (missing.wav)")

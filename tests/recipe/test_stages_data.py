@@ -48,6 +48,16 @@ def recipe(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.parametrize("name", ["../../../../evil", "/tmp/evil"])
+def test_an_utterance_cannot_write_elsewhere(recipe, name):
+    for path in (recipe / "data/tr").iterdir():
+        if path.suffix != ".wav":
+            path.write_text(path.read_text().replace("a1 ", f"{name} "))
+    with pytest.raises(UserError, match=f"data/tr/utt2spk: utterance '{name}'"):
+        stages_data.format_audio(make_options())
+    assert not list(recipe.rglob("evil*")) and not Path("/tmp/evil.wav").exists()
+
+
 def make_options(*words):
     sets = ["--train_set", "tr", "--valid_set", "dev", "--test_sets", "dev eval1"]
     more = ["--fs", "8000", "--nj", "2", "--audio_format", "wav", "--cleaner", "none"]
