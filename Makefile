@@ -7,7 +7,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 PIP_VERSION = pip<26
 RECIPE = egs2_recipe/mini/tts1
 
-.PHONY: mini test lint clean
+.PHONY: mini test lint docs mutants clean
 
 mini: $(VENV)/.espeak ## Train, distil, speak and evaluate on the embedded corpus
 	cd $(RECIPE) && ./run.sh
@@ -21,11 +21,18 @@ lint: $(VENV)/.test
 	ruff check .
 	ruff format --check .
 
-$(VENV)/.espeak $(VENV)/.test: $(VENV)/.%: setup.py
+docs: $(VENV)/.docs ## Build the manual in site/; a broken link or reference fails
+	python -m mkdocs build --strict
+
+mutants: $(VENV)/.test $(VENV)/.mutants ## Plant faults, count those that tests notice
+	python -m mutmut run $(MUTANTS)
+	python -m mutmut results
+
+$(VENV)/.espeak $(VENV)/.test $(VENV)/.docs $(VENV)/.mutants: $(VENV)/.%: setup.py
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	python -m pip install -q "$(PIP_VERSION)"
 	python -m pip install -q -e ".[$*]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(RECIPE)/data $(RECIPE)/dump $(RECIPE)/exp $(RECIPE)/downloads
+	rm -rf $(VENV) site mutants $(RECIPE)/data $(RECIPE)/dump $(RECIPE)/exp $(RECIPE)/downloads

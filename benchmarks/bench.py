@@ -14,7 +14,7 @@ vocos, lmnt's DiffWave of diffwave. Parts that are measured replace those in
 The README's tables and figure are those of
 
     python3 benchmarks/bench.py --output benchmarks/results/bench.json \
-        --figure docs/images/bench.png && python3 benchmarks/readme_tables.py
+        --figure docs/images/bench.png && python3 benchmarks/tables.py
 """
 
 import argparse

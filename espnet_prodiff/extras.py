@@ -12,6 +12,9 @@ EXTRAS = {
     # A figure of the evaluation. Its C code is the ITU's, whose licence allows no
     # commercial use but to judge the algorithm.
     "pesq": ["pesq"],
+    # `make docs` and `make mutants`.
+    "docs": ["mkdocs-material>=9.5,<10", "mkdocstrings[python]"],
+    "mutants": ["mutmut>=3.8"],
     "play": ["sounddevice"],
     # Reads data sets of Hugging Face.
     "datasets": ["datasets"],

@@ -1,11 +1,11 @@
-"""The README's tables, made from the measurements in ``benchmarks/results``.
+"""The tables of README and manual, from the measurements in ``benchmarks/results``.
 
-Between ``<!-- table: NAME -->`` and ``<!-- end -->`` the README holds what this makes
-of NAME; tests/test_readme.py keeps it so.
+Between ``<!-- table: NAME -->`` and ``<!-- end -->`` they hold what this makes of NAME;
+tests/test_docs.py keeps it so.
 
-    python3 benchmarks/readme_tables.py            # rewrites README.md
-    python3 benchmarks/readme_tables.py --add results.json --name NAME
-                                                   # takes in a bin.evaluate's result
+    python3 benchmarks/tables.py            # rewrites README.md and docs/
+    python3 benchmarks/tables.py --add results.json --name NAME
+                                            # takes in a bin.evaluate's result
 """
 
 import argparse
@@ -22,8 +22,10 @@ sys.path.insert(0, str(ROOT / "benchmarks"))  # where it is not run as a script
 from speed.report import TABLES as SPEED_TABLES  # noqa: E402
 from speed.report import markdown as lines  # noqa: E402
 
+from espnet_prodiff.fileio.atomic import write_text  # noqa: E402
+
 RESULTS = ROOT / "benchmarks" / "results"
-FIGURE = "docs/images/bench.png"  # of bench.py
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 REGION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -240,10 +242,41 @@ def speed(part: str) -> str:
     return SPEED_TABLES[part](found) + (f"\nLeft out: {absent}.\n" if absent else "")
 
 
-def speed_figure() -> str:
-    """The figure of ``bench.py``, if it was drawn."""
-    drawn = (ROOT / FIGURE).exists()
-    return f"![times faster than real time]({FIGURE})\n" if drawn else ""
+def short_distillation() -> str:
+    """What a student of one step keeps, in three rows."""
+    found = {system["name"]: system for system in load("hidden")["systems"]}
+    first = found["teacher, 16 steps"]["spread"]["mean"]
+    rows = [
+        [
+            _bold(name),
+            f"{found[name]['spread']['mean'] / first:.0%}",
+            figure(found[name]["distance"], ".3f"),
+            figure(found[name]["mcd"], ".2f"),
+        ]
+        for name in ("teacher, 16 steps", "teacher, 1 step", "student, 1 step")
+    ]
+    header = ["", "variety kept", "distance to the 16 steps", "MCD, dB"]
+    return lines(header, rows)
+
+
+def short_speed() -> str:
+    """Text to wave, ours and the peers in a line."""
+    part = load("bench")["text to wave"]
+    names = {
+        "student of 8 x 160, built-in vocoder": "**ours, 1 step**",
+        "Matcha, 2 steps, Vocos": "Matcha, 2 steps, Vocos",
+        "ESPnet ProDiff, 2 steps, its Griffin-Lim": "ESPnet's ProDiff, 2 steps",
+        "ESPnet FastSpeech 2, HiFi-GAN V2": "FastSpeech 2, HiFi-GAN V2",
+        "ESPnet JETS": "JETS",
+        "ESPnet VITS": "VITS",
+    }
+    rows = {
+        row["name"]: row["audio"] / row["wall"]["median"]
+        for row in part["rows"]
+        if (row["precision"], row["threads"]) == ("fp32", 2)
+    }
+    cells = [f"{rows[name]:.0f}" for name in names]
+    return lines(["times real time", *names.values()], [["two cores, fp32", *cells]])
 
 
 SPEECH = {
@@ -291,7 +324,8 @@ TABLES: dict[str, Callable[[], str]] = {
             "times_real_time": ("x real time", ".0f", False),
         },
     ),
-    "bench_figure": speed_figure,
+    "short_distillation": short_distillation,
+    "short_speed": short_speed,
     **{
         "bench_" + re.sub(r"\W+", "_", part): partial(speed, part)
         for part in SPEED_TABLES
@@ -299,9 +333,9 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def filled(readme: str) -> str:
-    """The README with every table made anew."""
-    return REGION.sub(lambda m: m[1] + TABLES[m[2]]() + m[3], readme)
+def filled(page: str) -> str:
+    """A page with every table made anew."""
+    return REGION.sub(lambda m: m[1] + TABLES[m[2]]() + m[3], page)
 
 
 def add(results: Path, name: str) -> None:
@@ -315,15 +349,15 @@ def add(results: Path, name: str) -> None:
 
 
 def main() -> None:
-    """Rewrite the README, or take in a result."""
+    """Rewrite the pages, with a new result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--add", type=Path, help="results.json of bin.evaluate")
     parser.add_argument("--name", help="of the result")
     args = parser.parse_args()
     if args.add:
         add(args.add, args.name)
-    readme = ROOT / "README.md"
-    readme.write_text(filled(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        write_text(page, filled(page.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":
