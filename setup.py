@@ -27,6 +27,7 @@ setup(
             "py.typed",
             "voices/*.zip",
             "voices/*.md",
+            "serve/page.html",
             "conf/*.yaml",  # a link to conf/
             "conf/*/*.yaml",
             "recipe/prepare/template/*.sh",
@@ -73,6 +74,9 @@ setup(
             *extras["datasets"],
             *extras["export"],
             *extras["runtime"],
+            *extras["serve"],
+            "openai",
+            "selenium",
             "diffusers>=0.30",
             "pytest",
             "pytest-xdist>=3.7",

@@ -22,6 +22,8 @@ EXTRAS = {
     "export": ["onnx", "onnxruntime"],
     # All that such a voice needs, without the package's own requirements (--no-deps).
     "runtime": ["numpy", "onnxruntime", "soundfile", "inflect"],
+    # Beside those of the runtime.
+    "serve": ["fastapi", "uvicorn", "prometheus_client"],
 }
 
 

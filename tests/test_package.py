@@ -19,7 +19,7 @@ FLOORS = (
     ("training",),
     ("inference",),
     ("runtime",),
-    ("evaluation", "export"),
+    ("evaluation", "export", "serve"),
     ("recipe",),
     ("bin",),
 )

@@ -27,6 +27,7 @@ COMMANDS = {
         "espnet_prodiff.bin.export",
         "write a voice as ONNX files",
     ),
+    "serve": ("espnet_prodiff.bin.serve", "answer OpenAI's clients, with a page"),
     "evaluate": ("espnet_prodiff.bin.evaluate", "measure speech and models"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from espnet_prodiff.runtime.text import build_preprocessor
 from espnet_prodiff.runtime.vocoder import Vocoder
 
 OPTIONS = {*SAMPLING_OPTIONS, *PROSODY_OPTIONS, "alpha", "callback"} - {"schedule"}
+TEXT_LOCK = threading.Lock()  # inflect keeps what it works on in its one engine
 
 Output = dict[str, Any]
 
@@ -139,6 +141,23 @@ class Voice:
                 raise InputError(f"{name} cannot be set: its unit is not known")
         return {"text": text, **check_identity(item, self.about["identity"])}, options
 
+    def ids(self, text: str | np.ndarray) -> np.ndarray:
+        """Return a text as token ids (N,), without eos; ids stay as they are.
+
+        Raises:
+            TextError: The text is empty, too long or holds unknown symbols.
+        """
+        if not isinstance(text, str):
+            return text
+        with TEXT_LOCK:
+            ids = self.text_to_ids(text)
+        most = self.about["text"]["most_tokens"] - 1
+        if len(ids) > most:
+            raise TextError(
+                f"a sentence has {len(ids)} tokens, expected at most {most}"
+            )
+        return ids
+
     def speaker_id(self, speaker: str | int) -> int:
         """Return the id of a speaker by name, or a number as it is (`InputError`)."""
         known = self.about["identity"]["speakers"]
@@ -171,13 +190,8 @@ class Voice:
         return {**output, "wav": wav if volume == 1 else (wav * volume).clip(-1, 1)}
 
     def _speak(self, item: dict[str, Any], conf: dict[str, Any]) -> Output:
-        ids = self.text_to_ids(item["text"])
+        ids = self.ids(item["text"])
         text = self.about["text"]
-        if len(ids) >= text["most_tokens"]:
-            raise TextError(
-                f"a sentence has {len(ids)} tokens, expected at most "
-                f"{text['most_tokens'] - 1}"
-            )
         tokens = np.append(ids, text["eos"])[None]
         identity = {k: v for k, v in item.items() if k != "text"}
         encoder, condition, denoiser = self._graphs

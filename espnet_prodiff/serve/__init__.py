@@ -1,0 +1,1 @@
+"""Exported voices behind HTTP: OpenAI's speech endpoint, metrics and a page."""
