@@ -20,6 +20,7 @@ test: $(VENV)/.test ## Lint and run every test
 lint: $(VENV)/.test
 	ruff check .
 	ruff format --check .
+	mypy
 
 docs: $(VENV)/.docs ## Build the manual in site/; a broken link or reference fails
 	python -m mkdocs build --strict

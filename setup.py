@@ -78,6 +78,7 @@ setup(
             "openai",
             "selenium",
             "diffusers>=0.30",
+            "mypy",
             "pytest",
             "pytest-xdist>=3.7",
             "ruff",

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from espnet_prodiff.errors import InputError, UserError
 
-MAX_FRAMES = 10_000  # of a token, some two minutes
+MAX_FRAMES = 1000  # of a token, some twelve seconds: longer is not learnt yet
 
 
 def durations_from_log(

@@ -64,11 +64,12 @@ def draw_times(
         UserError: If ``times`` is neither.
     """
     check_choice("training times", times, TRAIN_TIMES)
-    total, source = schedule.num_train_steps, {"generator": generator, "device": device}
+    total = schedule.num_train_steps
     if times == "discrete":
-        return torch.randint(1, total + 1, (num,), **source).double()
+        t = torch.randint(1, total + 1, (num,), generator=generator, device=device)
+        return t.double()
     cleanest = schedule.cleanest_time
-    u = torch.rand(num, dtype=torch.float64, **source)
+    u = torch.rand(num, generator=generator, dtype=torch.float64, device=device)
     return cleanest + (total - cleanest) * u
 
 

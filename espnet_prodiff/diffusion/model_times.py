@@ -45,8 +45,11 @@ class SamplingTimes:
         shift = math.log(data_power)
         self._ends = (decibels(snr_ends[0]) - shift, decibels(snr_ends[1]) - shift)
         self.distilled: Tensor | None = None
-        self.num_steps = num_steps
-        if distilled_times is not None:
+        if distilled_times is None:
+            if num_steps is None:
+                raise UserError("a model has num_steps or distilled_times, not neither")
+            self.num_steps = num_steps
+        else:
             if num_steps not in (None, len(distilled_times) - 1):
                 raise UserError(
                     "distilled_times must be num_steps times and a final 0, but they "

@@ -32,7 +32,7 @@ def narrowed(
         Those weights and biases, cut.
     """
     names = [name for name in weights if _module(name) in axes and name in shapes]
-    energies: dict[tuple[str, str], list[Tensor | float]] = {}
+    energies: dict[tuple[str, str], list[Tensor]] = {}
     counts: dict[tuple[str, str], int] = {}
     for name in (name for name in names if name.endswith(".weight")):
         for axis, channels in enumerate(_channels(name, axes)):
@@ -40,7 +40,8 @@ def narrowed(
             energy = weights[name].double().square().sum(others)
             parts = energy.chunk(len(channels)) if channels else ()
             for key, part in zip(channels, parts, strict=True):
-                energies.setdefault(key, [0.0, 0.0])[axis] += part
+                by_axis = energies.setdefault(key, [torch.zeros_like(part)] * 2)
+                by_axis[axis] = by_axis[axis] + part
                 counts[key] = shapes[name][axis] // len(channels)
     kept = {
         key: (written * read).topk(counts[key]).indices.sort().values

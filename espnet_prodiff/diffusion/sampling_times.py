@@ -207,7 +207,7 @@ def times_from_betas(
 
 def _numbers(value: str | Sequence[float]) -> list[float]:
     """Read a list, or a text with numbers between commas, blanks and brackets."""
-    items = value
+    items: Sequence[str | float] = value
     if isinstance(value, str):
         items = value.strip("[]() ").replace(",", " ").split()
     try:

@@ -10,7 +10,7 @@ import numpy as np
 
 from espnet_prodiff.errors import InputError
 
-MAX_FRAMES = 10_000  # of a token, see common.durations
+MAX_FRAMES = 1000  # of a token, see common.durations
 
 
 def durations(log_durations: np.ndarray, alpha: float, speed: float) -> np.ndarray:

@@ -107,7 +107,7 @@ def test_steps_are_told_as_they_are_made(voice):
         ("a", dict(speaker="bob"), InputError, "no speaker 'bob'"),
         ("Fine. \u6c34.", {}, TextError, "sentence 2 of 2"),
         (f"[[{'AH0 ' * 2100}]]", {}, TextError, "2101 tokens, expected at most 1999"),
-        ("a", dict(alpha=1e6), InputError, "expected at most 10000"),
+        ("a", dict(alpha=1e6), InputError, "expected at most 1000"),
     ],
 )
 def test_what_cannot_be_spoken_is_named(voice, text, options, error, message):
