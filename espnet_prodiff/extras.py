@@ -24,6 +24,8 @@ EXTRAS = {
     "runtime": ["numpy", "onnxruntime", "soundfile", "inflect"],
     # Beside those of the runtime.
     "serve": ["fastapi", "uvicorn", "prometheus_client"],
+    # Several workers, on one machine or many; parquet files.
+    "bulk": ["ray[data]", "tqdm"],
 }
 
 

@@ -19,7 +19,7 @@ FLOORS = (
     ("training",),
     ("inference",),
     ("runtime",),
-    ("evaluation", "export", "serve"),
+    ("evaluation", "export", "serve", "bulk"),
     ("recipe",),
     ("bin",),
 )

@@ -27,6 +27,7 @@ COMMANDS = {
         "espnet_prodiff.bin.export",
         "write a voice as ONNX files",
     ),
+    "bulk": ("espnet_prodiff.bin.bulk", "speak millions of texts, by Ray Data"),
     "serve": ("espnet_prodiff.bin.serve", "answer OpenAI's clients, with a page"),
     "evaluate": ("espnet_prodiff.bin.evaluate", "measure speech and models"),
 }

@@ -1,0 +1,1 @@
+"""Millions of sentences: shards of texts, spoken by many workers."""
