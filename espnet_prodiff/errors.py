@@ -1,8 +1,11 @@
 """Errors that a user can mend, and the checks that every room makes alike."""
 
+import errno
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # of an OSError
 
 
 class UserError(ValueError):
@@ -31,6 +34,10 @@ class TextError(InputError):
 
 class CheckpointError(UserError, RuntimeError):
     """A checkpoint that cannot be used."""
+
+
+class DivergedError(UserError, RuntimeError):
+    """A training whose weights or losses are no longer finite or sensible."""
 
 
 class VocoderError(UserError):
@@ -80,3 +87,10 @@ def one_message(command: str) -> Iterator[None]:
         yield
     except (UserError, FileNotFoundError, ModuleNotFoundError) as error:
         sys.exit(f"{command}: error: {error}")
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        sys.exit(
+            f"{command}: error: {error}. What was finished is whole: make space, then "
+            "run the same command again"
+        )

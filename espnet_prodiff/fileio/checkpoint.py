@@ -12,6 +12,7 @@ import datetime
 import hashlib
 import os
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def load_weights(path: PathLike) -> dict[str, Any]:
 
 def _load(path: Path, torch_load: Callable[..., Any]) -> dict[str, Any]:
     try:
+        _check_sums(path)
         with torch.serialization.safe_globals(SAFE_GLOBALS):
             states = torch_load(path, map_location="cpu", weights_only=True)
     except PermissionError:
@@ -92,6 +94,15 @@ def _load(path: Path, torch_load: Callable[..., Any]) -> dict[str, Any]:
             "of weights: pass the model file that the training wrote (*.pth)"
         )
     return states
+
+
+def _check_sums(path: Path) -> None:
+    """Compare a zip's contents with their checksums, which torch does not."""
+    if not _starts_as_zip(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        if (member := archive.testzip()) is not None:
+            raise ValueError(f"{member} is not what was written")
 
 
 def _explain(path: Path, error: Exception) -> str:

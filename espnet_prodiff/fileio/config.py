@@ -22,7 +22,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         FileNotFoundError: The file does not exist.
         ConfigError: It is not a yaml mapping, or says ``base``.
     """
-    config = read_yaml(path, "training config")
+    config = read_yaml(path, "training config", aliases=True)
     if "base" in config:
         raise ConfigError(
             f"{path} says base: {config['base']}, which is no longer read, as ESPnet's "

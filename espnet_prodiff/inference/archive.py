@@ -20,13 +20,17 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
-import yaml
 from espnet2.main_funcs.pack_funcs import Archiver, find_path_and_change_it_recursive
 from filelock import FileLock
 
-from espnet_prodiff.errors import ArchiveError
+from espnet_prodiff.errors import NO_SPACE, ArchiveError, ConfigError
 from espnet_prodiff.fileio.checkpoint import file_sha256
-from espnet_prodiff.fileio.yaml_files import write_yaml
+from espnet_prodiff.fileio.yaml_files import (
+    MAX_BYTES,
+    parse_yaml,
+    read_yaml,
+    write_yaml,
+)
 from espnet_prodiff.inference.voices import known_voices
 
 SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
@@ -71,19 +75,22 @@ def fetch_model(model_tag: str, cachedir: str | Path | None = None) -> dict[str,
             f"packed model {name} does not exist (looked in {Path.cwd()}): pack it "
             "with stage 10, or pass a URL or a hub id user/name"
         )
-    from espnet_prodiff.inference.zoo import Downloader  # slow to import
+    from espnet_prodiff.inference import zoo  # slow to import
 
-    zoo = Downloader(cachedir)
-    in_zoo = URL.match(name) or bool(zoo.query(name=name))
-    if not in_zoo and not HUB_ID.fullmatch(name):
+    _require_writable(cachedir)
+    table, url = zoo.ModelDownloader(cachedir), name
+    known = bool(table.query(name=name))
+    if known:
+        url = table.get_url(name)
+    if not known and not URL.match(name) and not HUB_ID.fullmatch(name):
         raise ArchiveError(
             f"model {name!r} is no file, no voice of the package, no URL, no name of "
             "espnet_model_zoo and no hub id of the form user/name[@revision]"
         )
     try:
-        if in_zoo:
-            return _unpack(Path(zoo.download(name)), cachedir)
-        snapshot = Path(zoo.huggingface_download(name))
+        if URL.match(url) and not url.rstrip("/").endswith("huggingface.co"):
+            return _unpack(zoo.fetch_file(url, cachedir, check_archive), cachedir)
+        snapshot = Path(table.huggingface_download(name))
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         if isinstance(error, ArchiveError):
             raise
@@ -124,7 +131,7 @@ def check_archive(path: str | Path) -> None:
             )
         with archive.extractfile(meta.info) as f:
             names = [member.name for member in members]
-            _read_meta(f.read(), f"{path}:{meta.name}", names)
+            _read_meta(f.read(MAX_BYTES + 1), f"{path}:{meta.name}", names)
 
 
 @contextlib.contextmanager
@@ -135,7 +142,9 @@ def _opened(path: Path) -> Iterator[Archiver]:
             # Without the permissions and owners that a tar file asks for.
             archive.fopen.extraction_filter = getattr(tarfile, "data_filter", None)
             yield archive
-    except (*broken, EOFError, OSError) as error:
+    except (*broken, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        if getattr(error, "errno", None) in NO_SPACE:
+            raise
         raise ArchiveError(
             f"packed model {path} is damaged ({error}): copy or download it again"
         ) from error
@@ -152,6 +161,16 @@ def _members(archive: Archiver) -> list[_Member]:
             is_plain = info.isreg() or info.isdir()
             members.append(_Member(info, info.name, info.size, is_plain))
     return members
+
+
+def _is_complete(folder: Path, members: list[_Member]) -> bool:
+    """Return True if every file of an archive lies in the folder, whole."""
+    for _, name, size, _ in members:
+        file = folder / name
+        if not name.endswith("/") and not file.is_dir():
+            if not file.is_file() or file.stat().st_size != size:
+                return False
+    return True
 
 
 def _find_meta(members: list[_Member]) -> _Member | None:
@@ -185,17 +204,15 @@ def _check_members(path: Path, members: list[_Member]) -> None:
 
 
 def _read_meta(
-    content: str | bytes, where: str, files: Collection[str]
+    content: bytes, where: str, files: Collection[str]
 ) -> dict[str, dict[str, str]]:
     """Check meta.yaml against the files beside it; return yaml_files and files."""
     try:
-        meta = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ArchiveError(f"{where} is not plain yaml: {error}") from error
+        meta = parse_yaml(content, where)
+    except ConfigError as error:
+        raise ArchiveError(str(error)) from error
     kinds = ("yaml_files", "files")
-    if not isinstance(meta, dict) or not all(
-        isinstance(meta.get(kind), dict) for kind in kinds
-    ):
+    if not all(isinstance(meta.get(kind), dict) for kind in kinds):
         raise ArchiveError(f"{where} lacks yaml_files and files: it packs no model")
     entries = [entry for kind in kinds for entry in meta[kind].items()]
     for key, name in entries:
@@ -214,10 +231,20 @@ def _unpack(path: Path, cachedir: Path) -> dict[str, str]:
     """Unpack under a name made of the content, so that a new pack is never stale."""
     check_archive(path)
     folder = cachedir / "unpacked" / file_sha256(path)[:32]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _opened(path) as archive, FileLock(f"{folder}.lock"):
+    with _opened(path) as archive:
         members = _members(archive)
-        if not folder.exists():
+    if not _is_complete(folder, members):
+        _extract(path, folder)
+    meta = folder / _find_meta(members).name
+    return _resolve(folder, meta, cachedir / "unpacked", str(path))
+
+
+def _extract(path: Path, folder: Path) -> None:
+    _require_writable(folder.parent)
+    with FileLock(f"{folder}.lock"), _opened(path) as archive:
+        members = _members(archive)
+        if not _is_complete(folder, members):
+            shutil.rmtree(folder, ignore_errors=True)
             half = folder.with_suffix(".half")
             shutil.rmtree(half, ignore_errors=True)
             try:
@@ -226,8 +253,19 @@ def _unpack(path: Path, cachedir: Path) -> dict[str, str]:
                 os.replace(half, folder)
             finally:
                 shutil.rmtree(half, ignore_errors=True)
-    meta = folder / _find_meta(members).name
-    return _resolve(folder, meta, cachedir / "unpacked", str(path))
+
+
+def _require_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise ArchiveError(
+            f"nothing can be written to the cache {folder}: give a folder of your own "
+            "as cachedir, or as XDG_CACHE_HOME in the environment"
+        )
 
 
 def _resolve(root: Path, meta: Path, cachedir: Path, name: str) -> dict[str, str]:
@@ -235,13 +273,18 @@ def _resolve(root: Path, meta: Path, cachedir: Path, name: str) -> dict[str, str
     if not meta.is_file():
         raise ArchiveError(f"model {name} holds no meta.yaml: it is no packed model")
     files = [str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()]
-    parts = _read_meta(meta.read_text(encoding="utf-8"), f"{name}:meta.yaml", files)
+    parts = _read_meta(meta.read_bytes(), f"{name}:meta.yaml", files)
     model_files = {key: str(root / value) for key, value in parts["files"].items()}
     for key, value in parts["yaml_files"].items():
-        config = yaml.safe_load((root / value).read_text(encoding="utf-8"))
+        try:
+            config = read_yaml(root / value, f"{name}:{value}, config")
+        except ConfigError as error:
+            raise ArchiveError(str(error)) from error
         for file in files:
             config = find_path_and_change_it_recursive(config, file, str(root / file))
         target = cachedir / f"{root.name}.{key}.yaml"
-        write_yaml(target, config)
+        if not target.is_file() or read_yaml(target, "config") != config:
+            _require_writable(cachedir)
+            write_yaml(target, config)
         model_files[key] = str(target)
     return model_files

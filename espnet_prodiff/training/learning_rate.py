@@ -1,6 +1,11 @@
-"""A learning rate that follows one cycle over the whole training."""
+"""Learning rates: of one cycle over the whole training, and of a resumed one."""
 
 import argparse
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import torch
 
 from espnet_prodiff.errors import ConfigError
 
@@ -36,3 +41,50 @@ def fill_onecycle_defaults(args: argparse.Namespace) -> None:
     if conf["max_lr"] is None:
         raise ConfigError("scheduler onecyclelr needs lr in optim_conf")
     args.scheduler_conf = conf
+
+
+KEY = "configured_lr"  # in the groups of an optimizer, and so in its saved state
+
+
+def mark_rates(optimizers: Sequence[torch.optim.Optimizer]) -> None:
+    """Note the rate that was asked for, which a scheduler does not change."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group[KEY] = group["lr"]
+
+
+def configured_rates(optimizers: Sequence[torch.optim.Optimizer]) -> list[list]:
+    """Return the noted rates by optimizer and group."""
+    return [[group.get(KEY) for group in x.param_groups] for x in optimizers]
+
+
+def follow_rates(
+    rates: list[list],
+    optimizers: Sequence[torch.optim.Optimizer],
+    schedulers: Sequence[Any],
+) -> None:
+    """After a resume go on at the rates that are asked for now, and say so.
+
+    Whatever a scheduler has made of the old rate is scaled alike.
+
+    Args:
+        rates: Of `configured_rates`, before the state was loaded.
+        optimizers: With the loaded state.
+        schedulers: By optimizer, with the loaded state.
+    """
+    for wanted, optimizer, scheduler in zip(rates, optimizers, schedulers, strict=True):
+        for number, (new, group) in enumerate(
+            zip(wanted, optimizer.param_groups, strict=True)
+        ):
+            old = group.get(KEY, group.get("initial_lr"))  # none in older checkpoints
+            group[KEY] = new
+            if not old or new is None or new == old:
+                continue
+            logging.warning(f"the learning rate was {old}, from now on it is {new}")
+            for name in ("lr", "initial_lr", "max_lr", "min_lr"):
+                if name in group:
+                    group[name] *= new / old
+            for name in ("base_lrs", "_last_lr"):
+                values = getattr(scheduler, name, None)
+                if values is not None:
+                    values[number] *= new / old

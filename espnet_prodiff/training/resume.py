@@ -1,12 +1,25 @@
 """A training that goes on must be the one that began."""
 
 import argparse
+import shutil
 from pathlib import Path
 
 from espnet_prodiff.common.plugin import FORMAT_KEY
 from espnet_prodiff.errors import ConfigError
+from espnet_prodiff.fileio.atomic import atomic_path
 from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.training.registry import CLASSES
+
+KEPT_CONFIG = ".config.yaml"
+
+
+def keep_config(output_dir: Path) -> None:
+    """Copy config.yaml, once ESPnet has written it; a kill may leave half of the next.
+
+    ESPnet writes it at each start, before the checkpoint is read.
+    """
+    with atomic_path(output_dir / KEPT_CONFIG) as temporary:
+        shutil.copyfile(output_dir / "config.yaml", temporary)
 
 
 def refuse_changed_model(output_dir: Path, args: argparse.Namespace) -> None:
@@ -15,8 +28,9 @@ def refuse_changed_model(output_dir: Path, args: argparse.Namespace) -> None:
     Raises:
         ConfigError: If ``output_dir`` holds a checkpoint of another model.
     """
-    config_file = output_dir / "config.yaml"
-    if not (output_dir / "checkpoint.pth").exists() or not config_file.exists():
+    files = (output_dir / KEPT_CONFIG, output_dir / "config.yaml")
+    config_file = next((file for file in files if file.exists()), None)
+    if not (output_dir / "checkpoint.pth").exists() or config_file is None:
         return
     before = read_yaml(config_file, "training config")
     if args.tts in CLASSES:  # options go on meaning what they meant

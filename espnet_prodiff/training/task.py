@@ -7,6 +7,7 @@ lost and ESPnet's built-in would be trained instead.
 
 import argparse
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -33,7 +34,8 @@ from espnet_prodiff.training.adversarial import (
 )
 from espnet_prodiff.training.distillation import DistillationObjective, distillation_of
 from espnet_prodiff.training.feature_options import copy_feature_options
-from espnet_prodiff.training.learning_rate import fill_onecycle_defaults
+from espnet_prodiff.training.learning_rate import fill_onecycle_defaults, mark_rates
+from espnet_prodiff.training.lock import only_training_in
 from espnet_prodiff.training.moving_average import WeightAverage
 from espnet_prodiff.training.options import add_options
 from espnet_prodiff.training.registry import CLASSES, diffusion_classes, register
@@ -125,6 +127,7 @@ class DiffusionTTSTask(TTSTask):
             keep_in_state(model.discriminator, optimizers[1])
             # ESPnet looks for the options of a second learning rate under these names.
             args.scheduler2, args.scheduler2_conf = args.scheduler, args.scheduler_conf
+        mark_rates(optimizers)
         if args.ema_decay != 0:
             model.weight_average = WeightAverage(optimizers[0], args.ema_decay)
             objective = distillation_of(model)
@@ -156,20 +159,27 @@ class DiffusionTTSTask(TTSTask):
         fill_onecycle_defaults(args)
         if args.tts in CLASSES:
             copy_feature_options(args)
-        if not args.dist_rank:  # the first process or the only one
-            if args.tts in CLASSES:
-                data_checks.check_data(args)
-            output_dir = Path(args.output_dir)
-            refuse_changed_model(output_dir, args)
-            if args.teacher_model_file is not None and not args.collect_stats:
-                files = (args.teacher_model_file, args.teacher_num_steps)
-                record_teacher(output_dir, read_teacher(*files))
         keep_freed_memory()
-        with atomic_torch_save(), safe_torch_load():
+        with ExitStack() as stack:
+            if not args.dist_rank:  # the first process or the only one
+                stack.enter_context(only_training_in(Path(args.output_dir)))
+                cls._check_first(args)
+            stack.enter_context(atomic_torch_save())
+            stack.enter_context(safe_torch_load())
             super().main_worker(args)
         # ESPnet leaves this to the end of the process, where its threads may abort it.
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+
+    @staticmethod
+    def _check_first(args: argparse.Namespace) -> None:
+        output_dir = Path(args.output_dir)
+        if args.tts in CLASSES:
+            data_checks.check_data(args)
+        refuse_changed_model(output_dir, args)
+        if args.teacher_model_file is not None and not args.collect_stats:
+            teacher = read_teacher(args.teacher_model_file, args.teacher_num_steps)
+            record_teacher(output_dir, teacher)
 
     @classmethod
     def build_model_from_file(

@@ -96,6 +96,55 @@ def test_a_killed_unpacking_is_done_again(tmp_path, cache):
     assert open(fetch_model(path, cache)["model_file"]).read() == "weights"
 
 
+def test_a_cache_that_lost_a_file_or_cannot_be_written(tmp_path, cache, monkeypatch):
+    path = pack(tmp_path / "m.zip")
+    model = fetch_model(path, cache)
+    os.remove(model["model_file"])
+    assert open(fetch_model(path, cache)["model_file"]).read() == "weights"
+    monkeypatch.setattr(os, "access", lambda *_: False)  # read-only
+    assert fetch_model(path, cache) == model
+    with pytest.raises(ArchiveError, match="cannot|nothing can be written.*XDG_CACHE"):
+        fetch_model(path, tmp_path / "other")
+    monkeypatch.undo()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArchiveError, match="nothing can be written"):
+        fetch_model(path, tmp_path / "file")
+
+
+def recursive():
+    content = "a: &a [x, x, x, x, x, x, x, x, x]\n"
+    for old, new in zip("abcdefg", "bcdefgh", strict=True):
+        content += f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
+    return content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        recursive(),
+        "a: &a {b: *a}",
+        "a: " + "[" * 100_000,
+        "a: 1\n" * 1_000_000,
+        "a: !!int x",
+        "a: !!timestamp x",
+        "a: !!bool [1]",
+        "\udcff\udcfe",
+        "a\0b",
+        "[]",
+    ],
+    ids=range(10),
+)
+def test_hostile_yaml_is_refused_quickly(content, tmp_path, cache):
+    for name in ("meta.yaml", "exp/config.yaml"):
+        path = tmp_path / "m.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            members = {"meta.yaml": yaml.dump(META), **GOOD, name: content}
+            for member, text in members.items():
+                archive.writestr(member, text.encode(errors="surrogateescape"))
+        with pytest.raises(ArchiveError, match=f"{name}.*(not plain yaml|larger|mapping)"):
+            fetch_model(path, cache)
+
+
 BAD_NAMES = [
     "../evil",
     "exp/../../evil",
@@ -160,7 +209,7 @@ def test_other_keys_of_meta_do_not_become_arguments(key, tmp_path, cache):
 @pytest.mark.parametrize(
     ("meta", "message"),
     [
-        ([1], "lacks yaml_files and files"),
+        ([1], "holds a list, expected a mapping"),
         ({"files": {}}, "lacks yaml_files and files"),
         ({"files": {}, "yaml_files": {}}, "packs nothing"),
         (

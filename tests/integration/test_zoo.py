@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,8 @@ import soundfile
 import torch
 from espnet2.bin import pack
 
+from espnet_prodiff.errors import ArchiveError
+from espnet_prodiff.inference import zoo
 from espnet_prodiff.inference.text2speech import Text2Speech
 from tests.integration.tiny_models import write_model
 
@@ -170,6 +173,69 @@ def test_a_packed_model_is_a_model_file(packed, tmp_path, monkeypatch):
     weights = write_model(tmp_path / "m")[1]
     for model in (weights, weights.parent):  # and whatever is one is found by its name
         assert Text2Speech.from_pretrained(str(model)).fs == 22050
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """A server whose answers a test sets, and which may say nothing at all."""
+
+    content, tag, length, silent = b"", "1", None, False
+
+    def do_GET(self):
+        if self.silent:
+            time.sleep(5)
+            return
+        self.send_response(200)
+        self.send_header("ETag", f'"{self.tag}"')
+        self.send_header("Content-Length", str(self.length or len(self.content)))
+        self.end_headers()
+        self.wfile.write(self.content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    handler = type("Handler", (Answers,), {})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    handler.url = f"http://127.0.0.1:{server.server_port}/model.zip"
+    yield handler
+    server.shutdown()
+
+
+def check_is_good(path):
+    if not path.read_bytes().startswith(b"good"):
+        raise ArchiveError("this is no archive")
+
+
+def test_a_download_is_kept_when_it_is_whole_and_fetched_when_it_is_new(
+    server, tmp_path, monkeypatch, caplog
+):
+    def fetch():
+        path = zoo.fetch_file(server.url, tmp_path / "cache", check_is_good)
+        assert path.name == "model.zip" and not list(tmp_path.rglob(".half/*"))
+        return path.read_bytes()
+
+    server.content, server.length = b"good", 10
+    with pytest.raises((ArchiveError, OSError)):  # half of it
+        fetch()
+    server.content, server.length = b"<html>sign in</html>", None
+    with pytest.raises(ArchiveError, match="no archive"):  # a captive portal
+        fetch()
+    server.content = b"good 1"
+    assert fetch() == b"good 1"
+    server.content = b"<html>sign in</html>"
+    with pytest.raises(ArchiveError, match="no archive"):
+        fetch()
+    server.content, server.tag = b"good 2", "2"
+    assert fetch() == b"good 2"
+    assert [p.name for p in tmp_path.rglob("*.zip")] == ["model.zip"]
+    server.silent = True
+    monkeypatch.setattr(zoo, "TIMEOUT", (0.2, 0.2))
+    assert fetch() == b"good 2" and "cannot be reached" in caplog.text
+    with pytest.raises(OSError, match="timed out"):
+        zoo.fetch_file(server.url, tmp_path / "other", check_is_good)
 
 
 @pytest.mark.parametrize(
