@@ -141,7 +141,8 @@ def test_hostile_yaml_is_refused_quickly(content, tmp_path, cache):
             members = {"meta.yaml": yaml.dump(META), **GOOD, name: content}
             for member, text in members.items():
                 archive.writestr(member, text.encode(errors="surrogateescape"))
-        with pytest.raises(ArchiveError, match=f"{name}.*(not plain yaml|larger|mapping)"):
+        wrong = f"{name}.*(not plain yaml|larger|mapping)"
+        with pytest.raises(ArchiveError, match=wrong):
             fetch_model(path, cache)
 
 
