@@ -11,7 +11,11 @@ COMMANDS = {
     "inference": ("espnet_prodiff.bin.tts_inference", "speak a data directory"),
     "generate": ("espnet_prodiff.bin.generate", "make waves with a DiffWave"),
     "recipe": ("espnet_prodiff.recipe.__main__", "the stages of tts.sh"),
-    "train": ("espnet_prodiff.bin.tts_train", "train a model"),
+    "train": ("espnet_prodiff.bin.train", "train a voice on a prepared recipe"),
+    "tts-train": (
+        "espnet_prodiff.bin.tts_train",
+        "train a model, with ESPnet's options",
+    ),
     "align": ("espnet_prodiff.bin.align", "learn durations"),
     "distill": ("espnet_prodiff.bin.distill", "make students of few steps"),
     "finetune-vocoder": (

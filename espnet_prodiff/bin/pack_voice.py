@@ -22,6 +22,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--output", required=True, type=Path, help="the zip")
     add("--lexicon", type=Path, help="lines 'word phone phone ...', in xz")
     add("--letter_to_sound", type=Path, help="phones of other words")
+    add("--espeak_language", help="of a model of espeak-ng's phones: de, en-us ...")
     add("--card", type=Path, help="model card, README.md of the zip")
     add("--speakers", type=Path, help="spk2sid, names of several speakers")
     add("--vocoder", type=Path, help="packed vocoder of the same mels (a zip)")

@@ -5,17 +5,20 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from espnet_prodiff import __version__
 from espnet_prodiff.errors import ConfigError, check_choice
 from espnet_prodiff.fileio.atomic import atomic_path
 from espnet_prodiff.fileio.checkpoint import load_weights
 from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.fileio.yaml_files import read_yaml, write_yaml
 from espnet_prodiff.inference.archive import check_archive
+from espnet_prodiff.inference.espeak_g2p import ESPEAK_G2P
 from espnet_prodiff.inference.lexicon_g2p import LEXICON_G2P
 from espnet_prodiff.inference.loading import find_statistics
 
@@ -32,9 +35,11 @@ def pack_voice(
     *,
     lexicon: str | Path | None = None,
     letter_to_sound: str | Path | None = None,
+    espeak_language: str | None = None,
     card: str | Path | None = None,
     speakers: str | Path | None = None,
     vocoder: str | Path | None = None,
+    others: Mapping[str, str | Path] | None = None,
     dtype: str = "float16",
 ) -> None:
     """Pack a trained model with what it needs to speak from a text.
@@ -44,16 +49,20 @@ def pack_voice(
         output: The zip.
         lexicon: Words and phones, for a model that was trained on phones.
         letter_to_sound: What guesses other words, see `LexiconG2p`.
+        espeak_language: For a model that was trained on espeak-ng's phones of this
+            language, see `EspeakG2p`.
         card: The model card, README.md of the zip.
         speakers: ``spk2sid`` of the training set; names and ids of its speakers are
             the entry ``speakers`` of the packed config.
         vocoder: A packed vocoder that `Text2Speech` is to use by default.
+        others: Further files by their names in the zip, such as samples of the speech.
         dtype: "float16" or "float32", of the weights in the zip.
 
     Raises:
         FileNotFoundError: A file does not exist.
         ArchiveError: The vocoder is no packed model.
-        ConfigError: Only one of lexicon and letter_to_sound was given.
+        ConfigError: Only one of lexicon and letter_to_sound was given, or a lexicon and
+            a language of espeak.
         UserError: An unknown dtype.
         CheckpointError: The weights are damaged or hold code.
     """
@@ -69,6 +78,10 @@ def pack_voice(
     }
     files: dict[str, Path] = {}
     _move_statistics(config, files)
+    for key in ("bpemodel", "non_linguistic_symbols"):
+        if config.get(key):
+            files[key] = Path(config[key])
+            config[key] = key
     if (lexicon is None) != (letter_to_sound is None):
         raise ConfigError("a voice takes a lexicon and a letter_to_sound, or neither")
     if lexicon is not None and letter_to_sound is not None:
@@ -76,6 +89,10 @@ def pack_voice(
         config |= {"g2p": LEXICON_G2P, "g2p_conf": names}
         files[names["lexicon"]] = Path(lexicon)
         files[names["letter_to_sound"]] = Path(letter_to_sound)
+        if espeak_language is not None:
+            raise ConfigError("a voice takes a lexicon or a language of espeak")
+    if espeak_language is not None:
+        config |= {"g2p": ESPEAK_G2P, "g2p_conf": {"language": espeak_language}}
     if card is not None:
         files["README.md"] = Path(card)
     if vocoder is not None:
@@ -96,8 +113,12 @@ def pack_voice(
         meta = {
             "files": {"model_file": "model.pth"},
             "yaml_files": {"train_config": "config.yaml"},
+            # What reads it; ESPnet alone does not.
+            "espnet_prodiff": __version__,
+            "needs": "pip install espnet_prodiff",
         }
         write_yaml(folder / "meta.yaml", meta)
+        files |= {name: Path(source) for name, source in (others or {}).items()}
         for target, source in files.items():
             shutil.copyfile(source, folder / target)
         with atomic_path(output) as temporary:

@@ -116,6 +116,7 @@ class Options:
     hf_repo: str = _opt("", "stage 11 (only in tts.sh)")
 
     # The plugin's own steps
+    license: str = _opt("", "of the model, for its card: a hub's name, as cc-by-4.0")
     durations: Durations = _opt(
         "", "learned (before stage 6), given (--teacher_dumpdir) or none"
     )

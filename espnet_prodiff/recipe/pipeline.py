@@ -13,6 +13,7 @@ from espnet_prodiff.recipe import (
     plugin_steps,
     stages_data,
     stages_decode,
+    stages_pack,
     stages_train,
     upstream,
 )
@@ -33,7 +34,7 @@ STAGES: dict[int, tuple[str, Callable[[Options], None] | None]] = {
     7: ("training", stages_train.train),
     8: ("decoding", stages_decode.decode),
     9: ("VERSA scoring", None),
-    10: ("packing", stages_decode.pack),
+    10: ("packing", stages_pack.pack),
     11: ("upload", None),
 }
 
@@ -51,8 +52,12 @@ def selected(options: Options) -> list[int]:
     return [n for n in STAGES if n in asked and n not in skipped]
 
 
-def run(options: Options) -> None:
+def run(options: Options, again: str = "") -> None:
     """Run the selected stages, with all names of the options resolved.
+
+    Args:
+        options: Of the recipe.
+        again: The command that goes on after an error; none: the recipe's own.
 
     Raises:
         UserError: A stage failed; the message says which and how to go on.
@@ -67,13 +72,18 @@ def run(options: Options) -> None:
         try:
             _run_stage(options, number, bool(checkout))
         except (UserError, FileNotFoundError) as e:
-            again = f"python3 -m espnet_prodiff.recipe {shlex.join(sys.argv[1:])}"
-            again = "./run.sh" if Path("run.sh").exists() else again
             raise UserError(
                 f"stage {number} ({title}) failed\n{e}\n"
-                f"Finished work stays; go on with: {again} --stage {number}"
+                f"Finished work stays; go on with: {again or _go_on(number)}"
             ) from None
     _log_results(options)
+
+
+def _go_on(number: int) -> str:
+    """Return the command that goes on with a stage."""
+    command = f"python3 -m espnet_prodiff.recipe {shlex.join(sys.argv[1:])}"
+    command = "./run.sh" if Path("run.sh").exists() else command
+    return f"{command} --stage {number}"
 
 
 def _run_stage(options: Options, number: int, with_checkout: bool) -> None:

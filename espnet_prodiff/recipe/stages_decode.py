@@ -1,4 +1,4 @@
-"""Stages 8 and 10: decode the test sets, pack the model."""
+"""Stage 8: decode the test sets."""
 
 import os
 import shlex
@@ -9,7 +9,7 @@ from pathlib import Path
 from espnet_prodiff.errors import UserError
 from espnet_prodiff.fileio.atomic import write_text
 from espnet_prodiff.fileio.tables import read_table, write_table
-from espnet_prodiff.recipe import data_dir, naming
+from espnet_prodiff.recipe import data_dir
 from espnet_prodiff.recipe.espnet_options import (
     duration_inputs,
     inputs,
@@ -22,7 +22,6 @@ from espnet_prodiff.recipe.jobs import (
     Status,
     espnet,
     run_jobs,
-    run_shown,
     write_run_script,
 )
 from espnet_prodiff.recipe.options import Options
@@ -100,31 +99,6 @@ def merge(out: Path, parts: list[Path]) -> None:
     wavs = {f.stem: str(f) for f in (out / "wav").glob("*.wav")}
     if wavs:
         write_table(out / "wav" / "wav.scp", data_dir.sort_by_key(wavs))
-
-
-def pack(options: Options) -> None:
-    """Stage 10: one file with the model, its configuration and statistics."""
-    exp, stats = Path(options.tts_exp), Path(options.tts_stats_dir) / "train"
-    extras = [stats / f"{n}_stats.npz" for n in ("feats", "pitch", "energy")]
-    files = [f for f in (*extras, exp / "images") if f.exists()]
-    if options.use_spk_embed:
-        tag = options.spk_embed_tag
-        for name in (options.train_set, *dict.fromkeys(options.test_sets.split())):
-            vectors = Path(options.dumpdir) / tag / name
-            files += [vectors / f"spk_{tag}.scp", vectors / f"spk_{tag}.ark"]
-    train = options.org(options.train_set)
-    files += [train / "spk2sid"] if options.use_sid else []
-    files += [train / "lang2lid"] if options.use_lid else []
-    if options.token_type == "bpe":
-        files.append(naming.bpe_model(options))
-    run_shown(
-        [
-            *espnet(options, "pack"), "tts", "--train_config", str(exp / "config.yaml"),
-            "--model_file", str(exp / options.inference_model),
-            "--outpath", str(naming.packed_model(options)),
-            *[word for file in files for word in ("--option", str(file))],
-        ]
-    )  # fmt: skip
 
 
 def fetch_model(options: Options) -> Options:

@@ -15,7 +15,7 @@ LINKS += tuple(f"asr1/{x}" for x in ("db.sh", "utils", "scripts", "pyscripts", "
 # The plugin's own options, which tts.sh does not know.
 PLUGIN = (
     "nbpe", "durations", "align_args", "distill_steps", "distill_config",
-    "distill_args", "distill_tag", "evaluate", "evaluate_args",
+    "distill_args", "distill_tag", "evaluate", "evaluate_args", "license",
     "allow_pipes",
 )  # fmt: skip
 # Always passed, since our defaults are not those of tts.sh.

@@ -75,7 +75,7 @@ def num_updates(size: str, train_utterances: int) -> tuple[int, int]:
     200,000, the papers', from 5,000 sentences on.
     """
     if size == "small":
-        return 800, 200
+        return 600, 200
     if size == "cpu":
         return 4000, 600
     share = min(1.0, math.sqrt(max(train_utterances, 200) / 5000))

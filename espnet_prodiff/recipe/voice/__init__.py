@@ -1,0 +1,1 @@
+"""The whole recipe on a prepared corpus, with defaults that fit: your own voice."""
