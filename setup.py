@@ -72,6 +72,7 @@ setup(
             *extras["espeak"],
             *extras["pesq"],
             *extras["datasets"],
+            *extras["share"],
             *extras["export"],
             *extras["runtime"],
             *extras["serve"],

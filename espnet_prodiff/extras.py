@@ -16,6 +16,8 @@ EXTRAS = {
     "docs": ["mkdocs-material>=9.5,<10", "mkdocstrings[python]"],
     "mutants": ["mutmut>=3.8"],
     "play": ["sounddevice"],
+    # Uploads voices to the Hugging Face hub.
+    "share": ["huggingface_hub"],
     # Reads data sets of Hugging Face.
     "datasets": ["datasets"],
     # Writes voices for runtimes without torch.

@@ -33,6 +33,7 @@ COMMANDS = {
     ),
     "bulk": ("espnet_prodiff.bin.bulk", "speak millions of texts, by Ray Data"),
     "serve": ("espnet_prodiff.bin.serve", "answer OpenAI's clients, with a page"),
+    "share": ("espnet_prodiff.bin.share", "upload a packed voice to the hub"),
     "evaluate": ("espnet_prodiff.bin.evaluate", "measure speech and models"),
 }
 

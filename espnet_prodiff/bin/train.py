@@ -74,7 +74,9 @@ def main(cmd: Sequence[str] | None = None) -> None:
             voice = train_voice(args.folder, wish, again)
     except KeyboardInterrupt:
         sys.exit(f"\nstopped; the same command goes on: {again}")
-    print(voice.table.read_text(encoding="utf-8").partition("\n## Mels")[0])
+    report = voice.table.read_text(encoding="utf-8")
+    speech = report.partition("\n## ")[2].partition("\n\n- ")[0]
+    print(f"\n{speech}\n")
     for sample in voice.samples:
         print(f"speech: {sample}")
     print(f"table:  {voice.table}")

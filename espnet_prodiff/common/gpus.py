@@ -6,21 +6,24 @@ from pathlib import Path
 from espnet_prodiff.errors import UserError
 
 
+def count_gpus() -> int:
+    """Return how many GPUs torch sees; without a driver it takes no import of torch."""
+    if not _torch_may_see_gpus():
+        return 0
+    import torch  # takes seconds, as do the GPUs' drivers
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
 def check_gpus(ngpu: int) -> None:
     """Refuse more GPUs than torch sees.
-
-    Without a driver it takes no import of torch.
 
     Raises:
         UserError: There are fewer.
     """
     if ngpu < 1:
         return
-    found = 0
-    if _torch_may_see_gpus():
-        import torch  # takes seconds, as do the GPUs' drivers
-
-        found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    found = count_gpus()
     if found < ngpu:
         raise UserError(
             f"ngpu is {ngpu}, but torch sees {found or 'no'} GPU on this machine: give "

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from espnet_prodiff import __version__
+from espnet_prodiff.common.plugin import FORMAT_KEY
 from espnet_prodiff.errors import ConfigError, check_choice
 from espnet_prodiff.fileio.atomic import atomic_path
 from espnet_prodiff.fileio.checkpoint import load_weights
@@ -77,6 +78,9 @@ def pack_voice(
         if key not in LEFT_OUT and not key.endswith(LEFT_OUT_ENDS)
     }
     files: dict[str, Path] = {}
+    # ESPnet without the plugin stops at the first option that it does not know: this.
+    first = {k: v for k, v in config["tts_conf"].items() if k == FORMAT_KEY}
+    config["tts_conf"] = first | config["tts_conf"]
     _move_statistics(config, files)
     for key in ("bpemodel", "non_linguistic_symbols"):
         if config.get(key):

@@ -6,13 +6,13 @@ from typing import Any
 
 from espnet_prodiff import __version__
 from espnet_prodiff.fileio.tables import read_table
-from espnet_prodiff.inference.lexicon_g2p import LEXICON_G2P
-from espnet_prodiff.inference.mel_contract import MelContract
 from espnet_prodiff.inference.voices import FOLDER
 from espnet_prodiff.recipe.options import Options
 from espnet_prodiff.recipe.prepare.recipe_files import CORPUS, read_corpus
 
+CARD = "README.md"
 NUM_SAMPLES = 3
+PLACE = "THIS_FILE.zip"  # until it has a place on the hub
 TAGS = ("espnet", "espnet_prodiff", "text-to-speech", "audio")
 WHAT = {
     "prodiff": "ProDiff (text to mel)",
@@ -96,6 +96,8 @@ def _data(options: Options) -> list[str]:
 def _contract(options: Options, config: Mapping[str, Any]) -> list[str]:
     if config["tts"] == "wavegrad2":
         return [f"- Sampling rate: {options.sampling_rate} Hz"]
+    from espnet_prodiff.inference.mel_contract import MelContract  # ESPnet
+
     x = MelContract.of_config(config)
     mels = (
         f"- Mels: {x.n_mels} bands of {x.fmin:g} to {x.fmax:g} Hz, {x.fs} Hz, "
@@ -109,7 +111,7 @@ def _contract(options: Options, config: Mapping[str, Any]) -> list[str]:
 
 
 def _commands(options: Options, config: Mapping[str, Any]) -> list[str]:
-    place = options.hf_repo or "THIS_FILE.zip"
+    place = options.hf_repo or PLACE
     if config["tts"] not in SPEAKS:
         return [
             "    pip install espnet_prodiff",
@@ -161,7 +163,7 @@ def _limits(options: Options, config: Mapping[str, Any]) -> list[str]:
 
 def _lexicon_licence() -> list[str]:
     """Return the notice that must go with the package's lexicon."""
-    if not Path(CORPUS).exists() or read_corpus(Path(".")).g2p != LEXICON_G2P:
+    if not Path(CORPUS).exists() or "lexicon" not in read_corpus(Path(".")).g2p_conf:
         return []
     card = (FOLDER / "slt.md").read_text(encoding="utf-8")
     quoted = card.partition("## Licence")[2]

@@ -15,8 +15,8 @@ python3 -m espnet_prodiff.recipe --train_set NAME --valid_set NAME \
 
 Run it in a recipe directory (one with local/data.sh). The stages are those of
 ESPnet's tts.sh: 1 data, 2 format audio, 3 speakers and languages, 4 filter, 5 tokens,
-6 statistics, 7 training, 8 decoding, 10 packing. With ESPNET_ROOT set, tts.sh itself
-runs them.
+6 statistics, 7 training, 8 decoding, 10 packing, 11 upload. With ESPNET_ROOT set,
+tts.sh itself runs them.
 """
 
 

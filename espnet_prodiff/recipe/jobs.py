@@ -18,6 +18,7 @@ from espnet_prodiff.errors import UserError
 from espnet_prodiff.fileio.atomic import write_text
 from espnet_prodiff.recipe.command_line import format_options
 from espnet_prodiff.recipe.options import Options
+from espnet_prodiff.recipe.orphans import end_with_parent
 
 RUN_JOB = [sys.executable, "-m", "espnet_prodiff.recipe.run_job"]
 TAIL = 25  # lines of a failed job's log that are shown
@@ -90,7 +91,7 @@ def run_jobs(jobs: Sequence[Job], progress: Progress | None, single: bool) -> No
             while waiting and len(running) < (os.cpu_count() or 1):
                 job = waiting.pop(0)
                 command = [*RUN_JOB, str(job.log), *job.command]
-                process = subprocess.Popen(command, env=env, start_new_session=True)
+                process = _start(command, env)
                 running[process] = job, time.time()
             time.sleep(0.05)
             for process in [p for p in running if p.poll() is not None]:
@@ -115,7 +116,7 @@ def run_shown(command: Sequence[str], env: Mapping[str, str] | None = None) -> N
     Raises:
         UserError: It failed.
     """
-    process = subprocess.Popen(command, env=env, start_new_session=True)
+    process = _start(command, env)
     try:
         status = process.wait()
     finally:
@@ -140,6 +141,13 @@ def write_run_script(directory: Path, options: Options, stage: int) -> None:
 def count_lines(files: Iterable[Path]) -> int:
     """Count the lines of the files that exist."""
     return sum(path.read_bytes().count(b"\n") for path in files if path.exists())
+
+
+def _start(command: Sequence[str], env: Mapping[str, str] | None) -> subprocess.Popen:
+    """Start a process in a session of its own, which ends when this process does."""
+    return subprocess.Popen(
+        command, env=env, start_new_session=True, preexec_fn=end_with_parent
+    )
 
 
 def _end(process: subprocess.Popen) -> None:

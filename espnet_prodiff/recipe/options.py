@@ -30,7 +30,7 @@ class Options:
     skip_eval: bool = _opt(False, "leave out stage 8 and the evaluation")
     skip_packing: bool = _opt(True, "leave out stage 10")
     skip_scoring: bool = _opt(True, "leave out stage 9 (VERSA; only in tts.sh)")
-    skip_upload_hf: bool = _opt(True, "leave out stage 11 (only in tts.sh)")
+    skip_upload_hf: bool = _opt(True, "leave out stage 11")
     ngpu: int = _opt(1, "GPUs for training, 0: use the CPU")
     num_nodes: int = _opt(1, "machines for training (above 1 only in tts.sh)")
     nj: int = _opt(32, "parallel jobs of stages 2 and 6")
@@ -113,7 +113,7 @@ class Options:
     vocoder_file: str = _opt("none", "vocoder file, none: Griffin-Lim")
     download_model: str = _opt("", "decode with this model of the zoo instead")
     versa_config: str = _opt("conf/versa.yaml", "stage 9 (only in tts.sh)")
-    hf_repo: str = _opt("", "stage 11 (only in tts.sh)")
+    hf_repo: str = _opt("", "stage 11: user/name on the Hugging Face hub")
 
     # The plugin's own steps
     license: str = _opt("", "of the model, for its card: a hub's name, as cc-by-4.0")

@@ -11,6 +11,7 @@ from pathlib import Path
 from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe import (
     plugin_steps,
+    sharing,
     stages_data,
     stages_decode,
     stages_pack,
@@ -35,7 +36,7 @@ STAGES: dict[int, tuple[str, Callable[[Options], None] | None]] = {
     8: ("decoding", stages_decode.decode),
     9: ("VERSA scoring", None),
     10: ("packing", stages_pack.pack),
-    11: ("upload", None),
+    11: ("upload", sharing.upload),
 }
 
 

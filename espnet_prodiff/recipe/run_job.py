@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from espnet_prodiff.recipe.orphans import end_with_parent
+
 
 def run_logged(command: Sequence[str], log: Path) -> int:
     """Run a command, its output in ``log`` between a header and a footer.
@@ -24,7 +26,11 @@ def run_logged(command: Sequence[str], log: Path) -> int:
         f.write(f"# {shlex.join(command)}\n# Started at {time.ctime(began)}\n#\n")
         f.flush()
         status = subprocess.run(
-            command, stdout=f, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            command,
+            stdout=f,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=end_with_parent,
         ).returncode
         f.write(f"# Accounting: time={time.time() - began:.0f} threads=1\n")
         f.write(f"# Ended (code {status}) at {time.ctime()}\n")
@@ -33,6 +39,7 @@ def run_logged(command: Sequence[str], log: Path) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Drop the scheduler's options, then run the command."""
+    end_with_parent()  # ESPnet's launch starts it as well
     rest = list(sys.argv[1:] if argv is None else argv)
     while rest and rest[0].startswith("--"):
         rest = rest[2:]

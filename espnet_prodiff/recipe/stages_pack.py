@@ -10,12 +10,8 @@ import soundfile
 from espnet_prodiff.fileio.atomic import write_text
 from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.fileio.yaml_files import read_yaml
-from espnet_prodiff.inference.direct import MODELS
-from espnet_prodiff.inference.espeak_g2p import ESPEAK_G2P
-from espnet_prodiff.inference.lexicon_g2p import LEXICON_G2P
-from espnet_prodiff.inference.packing import pack_voice
 from espnet_prodiff.recipe import naming
-from espnet_prodiff.recipe.card import NUM_SAMPLES, model_card
+from espnet_prodiff.recipe.card import CARD, NUM_SAMPLES, model_card
 from espnet_prodiff.recipe.jobs import espnet, run_shown
 from espnet_prodiff.recipe.options import Options
 from espnet_prodiff.recipe.prepare.recipe_files import CORPUS, read_corpus
@@ -31,13 +27,17 @@ def pack(options: Options) -> None:
         UserError: The model cannot be packed.
         FileNotFoundError: There is no model.
     """
+    # torch and ESPnet take seconds, and the recipe's other stages start without them.
+    from espnet_prodiff.inference.direct import MODELS
+    from espnet_prodiff.inference.packing import pack_voice
+
     exp = Path(options.tts_exp)
     config = read_yaml(exp / "config.yaml", "training config")
     if config.get("tts") not in MODELS:
         _pack_as_espnet(options)
         return
     samples = decoded_samples(options)
-    write_text(exp / "README.md", model_card(options, config, list(samples)))
+    write_text(exp / CARD, model_card(options, config, list(samples)))
     files: dict[str, str | Path] = dict(_side_files(options))
     with tempfile.TemporaryDirectory() as name:
         for number, wav in enumerate(samples.values(), 1):
@@ -46,7 +46,7 @@ def pack(options: Options) -> None:
         pack_voice(
             exp / options.inference_model,
             naming.packed_model(options),
-            card=exp / "README.md",
+            card=exp / CARD,
             speakers=_train(options) / "spk2sid" if options.use_sid else None,
             vocoder=options.vocoder_file if _is_packed(options.vocoder_file) else None,
             others=files,
@@ -69,11 +69,9 @@ def _g2p() -> Mapping[str, Any]:
     if not Path(CORPUS).exists():
         return {}
     corpus = read_corpus(Path("."))
-    if corpus.g2p == LEXICON_G2P:
+    if "lexicon" in corpus.g2p_conf:
         return corpus.g2p_conf
-    if corpus.g2p == ESPEAK_G2P:
-        return {"espeak_language": corpus.g2p_conf["language"]}
-    return {}
+    return {"espeak_language": corpus.g2p_conf["language"]}
 
 
 def _is_packed(vocoder_file: str) -> bool:

@@ -6,6 +6,7 @@ import zipfile
 import pytest
 import torch
 import yaml
+from espnet2.tts.prodiff import ProDiff as BuiltinProDiff
 
 from espnet_prodiff import Text2Speech
 from espnet_prodiff.errors import ConfigError, TextError
@@ -87,6 +88,35 @@ def test_a_vocoder_in_the_pack_is_the_voice_s_own(folder, tmp_path):
     )
     assert isinstance(builtin.vocoder, BuiltinVocoder)
     assert own("cat", seed=1, vocoder_num_steps=2)["wav"].isfinite().all()
+
+
+def test_espnet_alone_names_the_plugin(folder):
+    with zipfile.ZipFile(pack(folder, "g.zip")) as archive:
+        config = yaml.safe_load(archive.read("config.yaml"))
+        meta = yaml.safe_load(archive.read("meta.yaml"))
+    assert config["tts"] == "prodiff"
+    with pytest.raises(TypeError, match="unexpected keyword argument 'espnet_prodiff'"):
+        BuiltinProDiff(idim=11, odim=80, **config["tts_conf"])
+    assert meta["needs"] == "pip install espnet_prodiff"
+
+
+def test_other_files_and_a_language_of_espeak(folder):
+    voice = pack(
+        folder,
+        "h.zip",
+        lexicon=None,
+        letter_to_sound=None,
+        espeak_language="de",
+        others={"sample_1.flac": folder / "card.md"},
+    )
+    with zipfile.ZipFile(voice) as archive:
+        config = yaml.safe_load(archive.read("config.yaml"))
+        assert archive.read("sample_1.flac") == b"# Tiny\n"
+        assert "lexicon.txt.xz" not in archive.namelist()
+    assert config["g2p"] == "espnet_prodiff_espeak"
+    assert config["g2p_conf"] == {"language": "de"}
+    with pytest.raises(ConfigError, match="a lexicon or a language of espeak"):
+        pack(folder, "i.zip", espeak_language="de")
 
 
 def test_half_a_g2p_is_refused(folder):

@@ -6,9 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from espnet_prodiff.errors import InputError, check_choice
+from espnet_prodiff.common.gpus import count_gpus
+from espnet_prodiff.errors import check_choice
 from espnet_prodiff.fileio.config import read_config
 from espnet_prodiff.recipe.command_line import parse
 from espnet_prodiff.recipe.naming import resolve
@@ -44,12 +43,9 @@ def plan(corpus: Corpus, wish: Wish) -> Options:
     """Return the options of the recipe, for its directory as the current one.
 
     Raises:
-        UserError: There are not as many GPUs, or an option is wrong.
+        UserError: An option is wrong.
     """
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    ngpu = found if wish.ngpu is None else wish.ngpu
-    if ngpu > found:
-        raise InputError(f"--ngpu is {ngpu}, but this machine has {found} GPUs")
+    ngpu = count_gpus() if wish.ngpu is None else wish.ngpu
     size = wish.size or ("gpu" if ngpu else "cpu")
     check_choice("--size", size, SIZES)
     nj = wish.nj or min(MANY_JOBS, os.cpu_count() or 1)
