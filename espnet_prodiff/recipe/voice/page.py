@@ -79,8 +79,11 @@ def write_page(
 
 def _head(corpus: Corpus, options: Options) -> str:
     name = Path.cwd().name
+    speakers = ", ".join(corpus.speakers[:SHOWN])
+    if len(corpus.speakers) > SHOWN:
+        speakers = f"{len(corpus.speakers)} speakers"
     facts = (
-        f"{corpus.minutes:.1f} minutes of {', '.join(corpus.speakers)}, "
+        f"{corpus.minutes:.1f} minutes of {speakers}, "
         f"{corpus.language}, {corpus.fs} Hz; {options.train_config}, "
         f"espnet_prodiff {__version__}"
     )
