@@ -120,7 +120,7 @@ def test_a_stopped_recipe_leaves_no_job_behind(tmp_path):
     script = "echo $$ > pid; sleep 60 & echo $! > child; wait\n"
     (tmp_path / "local" / "data.sh").write_text(script)
     command = [sys.executable, "-m", "espnet_prodiff.recipe", "--train_set", "a"]
-    command += ["--valid_set", "b", "--test_sets", "c"]
+    command += ["--valid_set", "b", "--test_sets", "c", "--ngpu", "0"]
     recipe = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     pids = [tmp_path / "pid", tmp_path / "child"]
     while not all(p.exists() and p.read_text().strip() for p in pids):
