@@ -6,10 +6,14 @@ Voice("slt_onnx").save("hello.wav", "Hello there.")'
 """
 
 import argparse
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
 from espnet_prodiff.errors import one_message
+from espnet_prodiff.extras import install_command
+
+NEEDED = ("onnx", "onnxruntime")
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -31,6 +35,11 @@ def main(cmd: Sequence[str] | None = None) -> None:
     """Export, and say how large it is."""
     args = get_parser().parse_args(cmd)
     with one_message("export"):
+        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+        if missing:
+            raise ModuleNotFoundError(
+                f"exporting needs {', '.join(missing)}: {install_command('export')}"
+            )
         from espnet_prodiff.export.voice import export_voice
 
         export_voice(args.voice, args.onnx, dtype=args.dtype, vocoder=args.vocoder)
