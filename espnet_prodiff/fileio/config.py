@@ -48,20 +48,15 @@ def merge_configs(base: dict[str, Any], config: dict[str, Any]) -> dict[str, Any
     return merged
 
 
-@contextlib.contextmanager
-def resolved_config(path: str | None) -> Iterator[str | None]:
-    """Yield a file for ESPnet's parser, made of the config ``path``.
+def training_options(path: str) -> dict[str, Any]:
+    """Return ESPnet's and our training options of the config ``path``.
 
     The plugin's ``student`` becomes part of ``tts_conf``; ``distill_from`` is dropped.
-    Without a path, None is yielded.
 
     Raises:
         FileNotFoundError: The file does not exist.
         ConfigError: See `read_config`, or it has ``phases``.
     """
-    if path is None:
-        yield None
-        return
     config = read_config(path)
     if "phases" in config:
         raise ConfigError(
@@ -73,7 +68,16 @@ def resolved_config(path: str | None) -> Iterator[str | None]:
     student = config.pop("student", None) or {}
     if student:
         config["tts_conf"] = (config.get("tts_conf") or {}) | student
+    return config
+
+
+@contextlib.contextmanager
+def options_of_config(config: dict[str, Any]) -> Iterator[list[str]]:
+    """Yield the command-line words that give ESPnet's parser a config; it may be {}."""
+    if not config:
+        yield []
+        return
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         yaml.safe_dump(config, file, sort_keys=False)
         file.flush()
-        yield file.name
+        yield ["--config", file.name]

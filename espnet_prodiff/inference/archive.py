@@ -24,6 +24,7 @@ from espnet2.main_funcs.pack_funcs import Archiver, find_path_and_change_it_recu
 from filelock import FileLock
 
 from espnet_prodiff.errors import NO_SPACE, ArchiveError, ConfigError
+from espnet_prodiff.fileio.atomic import atomic_path
 from espnet_prodiff.fileio.checkpoint import file_sha256
 from espnet_prodiff.fileio.yaml_files import (
     MAX_BYTES,
@@ -269,22 +270,32 @@ def _require_writable(folder: Path) -> None:
 
 
 def _resolve(root: Path, meta: Path, cachedir: Path, name: str) -> dict[str, str]:
-    """Point copies of the packed configs to the unpacked files."""
+    """Lay out a folder as a training leaves it: weights, and config.yaml beside them.
+
+    The config is a copy that points to the unpacked files; the weights are a link.
+    """
     if not meta.is_file():
         raise ArchiveError(f"model {name} holds no meta.yaml: it is no packed model")
     files = [str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()]
     parts = _read_meta(meta.read_bytes(), f"{name}:meta.yaml", files)
-    model_files = {key: str(root / value) for key, value in parts["files"].items()}
-    for key, value in parts["yaml_files"].items():
-        try:
-            config = read_yaml(root / value, f"{name}:{value}, config")
-        except ConfigError as error:
-            raise ArchiveError(str(error)) from error
-        for file in files:
-            config = find_path_and_change_it_recursive(config, file, str(root / file))
-        target = cachedir / f"{root.name}.{key}.yaml"
-        if not target.is_file() or read_yaml(target, "config") != config:
-            _require_writable(cachedir)
-            write_yaml(target, config)
-        model_files[key] = str(target)
-    return model_files
+    weights = root / parts["files"]["model_file"]
+    packed_config = parts["yaml_files"]["train_config"]
+    try:
+        config = read_yaml(root / packed_config, f"{name}:{packed_config}, config")
+    except ConfigError as error:
+        raise ArchiveError(str(error)) from error
+    for file in files:
+        config = find_path_and_change_it_recursive(config, file, str(root / file))
+    folder = cachedir / "models" / root.name
+    laid_out = {
+        "model_file": str(folder / weights.name),
+        "train_config": str(folder / "config.yaml"),
+    }
+    target, link = folder / "config.yaml", folder / weights.name
+    if not target.is_file() or read_yaml(target, "config") != config:
+        _require_writable(cachedir)
+        write_yaml(target, config)
+    if not link.is_file():
+        with atomic_path(link) as temporary:
+            temporary.symlink_to(weights.resolve())
+    return laid_out

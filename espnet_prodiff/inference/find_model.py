@@ -9,6 +9,7 @@ from espnet_prodiff.inference.archive import fetch_model
 from espnet_prodiff.inference.voices import FOLDER, known_voices
 
 DEFAULT_VOICE = "slt"
+DEMO = "demo"  # another name of it
 # In an experiment folder, the best first.
 WEIGHTS = ("valid.loss.best.pth", "valid.loss.ave.pth", "latest.pth")
 
@@ -23,7 +24,7 @@ def find_model(
     Args:
         model: A voice of the package by name, a packed model (zip), weights (``.pth``),
             an experiment folder, a URL, a name of the zoo or a hub id ``user/name``;
-            None: the package's ``slt``, or its first voice.
+            None or "demo": the package's ``slt``, or its first voice.
         cachedir: See `fetch_model`.
         voices: Where the voices of the package are.
 
@@ -31,7 +32,7 @@ def find_model(
         InputError: There is no voice to begin with, or the folder holds no model.
         FileNotFoundError, ArchiveError: See `fetch_model`.
     """
-    if model is None:
+    if model in (None, DEMO):
         known = known_voices(voices)
         if not known:
             raise InputError(

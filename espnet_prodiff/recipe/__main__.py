@@ -9,6 +9,7 @@ from typing import NoReturn
 from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe.command_line import help_text, parse
 from espnet_prodiff.recipe.early_checks import check_early
+from espnet_prodiff.recipe.from_voice import find_voice, recipe_options
 from espnet_prodiff.recipe.naming import resolve
 from espnet_prodiff.recipe.pipeline import run
 
@@ -28,7 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     signal.signal(signal.SIGTERM, _stop)
     try:
-        options = resolve(parse(argv))
+        options = parse(argv)
+        if options.from_voice:
+            options = recipe_options(options, find_voice(options.from_voice))
+        options = resolve(options)
         check_early(options)
     except (UserError, FileNotFoundError, ModuleNotFoundError) as e:
         print(f"error: {e}", file=sys.stderr)

@@ -35,6 +35,7 @@ def parse(argv: Sequence[str]) -> Options:
     while rest:
         word = rest.pop(0)
         name = word.removeprefix("--").replace("-", "_")
+        name = "from_voice" if name == "from" else name  # no name in Python
         if not word.startswith("--") or not name:
             raise UserError(f"found '{word}' where an option (--name value) belongs")
         if "=" in name:

@@ -61,7 +61,9 @@ def packed_model(options: Options) -> Path:
 
 def _suffix(options: Options) -> str:
     cleaner = "" if options.cleaner == "none" else f"_{options.cleaner}"
-    return cleaner + (f"_{options.g2p}" if options.token_type == "phn" else "")
+    g2p = f"_{options.g2p}" if options.token_type == "phn" else ""
+    voice = Path(options.from_voice)  # whose tokens come first
+    return cleaner + g2p + (f"_from_{voice.stem}" if voice.name else "")
 
 
 def _stem(config: str, default: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from espnet_prodiff.errors import UserError
 
 TRAINING = (
+    "espnet_prodiff.bin.tts_train",
     "espnet2.tasks.abs_task",
     "espnet2.tasks.tts",
     "espnet_prodiff.training.options",

@@ -96,6 +96,9 @@ class Options:
     tts_task: Literal["tts", "gan_tts"] = _opt("tts", "ESPnet task")
     train_config: str = _opt("", "training configuration")
     train_args: str = _opt("", "training options that override it")
+    from_voice: str = _opt(
+        "", "also --from: train on from a voice: demo, a zip, an experiment, a hub id"
+    )
     tag: str = _opt("", "name of the experiment")
     tts_exp: str = _opt("", "experiment directory, instead of a tag")
     tts_stats_dir: str = _opt("", "statistics directory")

@@ -65,6 +65,12 @@ def run(options: Options, again: str = "") -> None:
     """
     options = plugin_steps.with_durations(options)
     checkout = os.environ.get("ESPNET_ROOT", "")
+    if checkout and options.from_voice:
+        raise UserError(
+            "--from is not an option of tts.sh: unset ESPNET_ROOT, or give "
+            f"--train_args '--from {options.from_voice}' and the voice's tokens, g2p "
+            "and features yourself"
+        )
     if checkout:
         upstream.link(Path(checkout))
     for number in selected(options):

@@ -7,16 +7,18 @@ from espnet_prodiff.fileio.atomic import atomic_path, write_text
 from espnet_prodiff.fileio.tables import read_table
 from espnet_prodiff.recipe import naming
 from espnet_prodiff.recipe.espnet_options import tokenizer_options
+from espnet_prodiff.recipe.from_voice import find_voice, joined_tokens
 from espnet_prodiff.recipe.jobs import espnet, run_shown
 from espnet_prodiff.recipe.options import Options
 
 
 def make_token_list(options: Options) -> None:
-    """Collect the tokens of ``srctexts`` (for bpe: train sentencepiece first).
+    """Collect the tokens of ``srctexts``, a voice's first (bpe: train sentencepiece).
 
     Raises:
         UserError: No text to take tokens from.
     """
+    voice = find_voice(options.from_voice) if options.from_voice else None
     lines = []
     for name in options.srctexts.split():
         table = read_table(Path(name))
@@ -42,6 +44,9 @@ def make_token_list(options: Options) -> None:
                 "--add_symbol", f"{options.sos_eos}:-1",
             ]
         )  # fmt: skip
+    if voice:
+        joined = joined_tokens(voice, tokens.read_text(encoding="utf-8").splitlines())
+        write_text(tokens, "\n".join(joined) + "\n")
 
 
 def _train_bpe(options: Options, sentences: list[str]) -> None:

@@ -9,6 +9,7 @@ from espnet_prodiff.errors import UserError
 from espnet_prodiff.fileio.atomic import write_text
 from espnet_prodiff.fileio.tables import read_table, write_table
 from espnet_prodiff.recipe import data_dir
+from espnet_prodiff.recipe.from_voice import find_voice
 from espnet_prodiff.recipe.jobs import (
     Job,
     Progress,
@@ -98,10 +99,16 @@ def prepare_ids(options: Options) -> None:
 
 
 def _write_ids(options: Options, source: str, names: str, target: str) -> None:
-    """Number the training set's names from 1; 0 is for unknown ones."""
+    """Number the training set's names after a voice's, or from 1; 0 is unknown."""
     train = options.org(options.train_set)
-    values = sorted(set(read_table(train / source).values()))
-    ids = {"<unk>": "0"} | {value: str(n) for n, value in enumerate(values, 1)}
+    known: dict[str, int] = {}
+    if options.from_voice:
+        entry = {"utt2spk": "speakers", "utt2lang": "languages"}[source]
+        known = find_voice(options.from_voice).config.get(entry) or {}
+    values = sorted(set(read_table(train / source).values()) - set(known))
+    first = max(known.values(), default=0) + 1
+    ids = {"<unk>": "0"} | {value: str(n) for value, n in known.items()}
+    ids |= {value: str(n) for n, value in enumerate(values, first)}
     write_table(train / names, ids)
     for name in options.sets:
         table = read_table(options.org(name) / source)

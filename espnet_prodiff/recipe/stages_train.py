@@ -62,7 +62,7 @@ def collect_stats(options: Options) -> None:
             "--energy_normalize", "none",
             "--train_shape_file", str(logs / f"train.{n}.scp"),
             "--valid_shape_file", str(logs / f"valid.{n}.scp"),
-            "--output_dir", str(out), *arguments, *shlex.split(options.train_args),
+            "--output_dir", str(out), *arguments, *_more(options),
         ]  # fmt: skip
         jobs.append(Job(command, logs / f"stats.{n}.log"))
     shapes = [out / k / "text_shape" for out in outputs for k in sets]
@@ -120,7 +120,7 @@ def train(options: Options) -> None:
         "--normalize", options.feats_normalize, "--resume", "true",
         "--fold_length", str(options.text_fold_length), "--fold_length", str(fold),
         "--output_dir", str(exp), *_config(options), *arguments,
-        *shlex.split(options.train_args),
+        *_more(options),
     ]  # fmt: skip
     bar = Progress("stage 7: training", "epoch", TrainingLog(exp).read)
     job = Job(command, exp / "launch.log", inner=exp / "train.log")
@@ -177,3 +177,8 @@ def _split_lists(options: Options) -> Path:
 
 def _config(options: Options) -> list[str]:
     return ["--config", options.train_config] if options.train_config else []
+
+
+def _more(options: Options) -> list[str]:
+    start = ["--from", options.from_voice] if options.from_voice else []
+    return [*start, *shlex.split(options.train_args)]

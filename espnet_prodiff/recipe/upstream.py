@@ -16,7 +16,7 @@ LINKS += tuple(f"asr1/{x}" for x in ("db.sh", "utils", "scripts", "pyscripts", "
 PLUGIN = (
     "nbpe", "durations", "align_args", "distill_steps", "distill_config",
     "distill_args", "distill_tag", "evaluate", "evaluate_args", "license",
-    "allow_pipes",
+    "allow_pipes", "from_voice",
 )  # fmt: skip
 # Always passed, since our defaults are not those of tts.sh.
 ALWAYS = ("python", "skip_scoring")

@@ -8,6 +8,7 @@ lost and ESPnet's built-in would be trained instead.
 import argparse
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -34,12 +35,17 @@ from espnet_prodiff.training.adversarial import (
 )
 from espnet_prodiff.training.distillation import DistillationObjective, distillation_of
 from espnet_prodiff.training.feature_options import copy_feature_options
+from espnet_prodiff.training.given_weights import (
+    load_given_weights,
+    require_same_tokens,
+)
 from espnet_prodiff.training.learning_rate import fill_onecycle_defaults, mark_rates
 from espnet_prodiff.training.lock import only_training_in
 from espnet_prodiff.training.moving_average import WeightAverage
 from espnet_prodiff.training.options import add_options
 from espnet_prodiff.training.registry import CLASSES, diffusion_classes, register
 from espnet_prodiff.training.resume import refuse_changed_model
+from espnet_prodiff.training.speakers import write_names
 from espnet_prodiff.training.teacher import Teacher, read_teacher, record_teacher
 from espnet_prodiff.training.trainer import DiffusionTrainer
 
@@ -89,6 +95,11 @@ class DiffusionTTSTask(TTSTask):
         model = super().build_model(args)
         if ours:
             model.tts.take_features(model.feats_extract, model.normalize)
+        # Loaded by the trainer; what was trained names no other file.
+        model.given_weights = [
+            partial(load_given_weights, init_param=file, args=args)
+            for file in getattr(args, "init_param", None) or []
+        ]
         if teacher is not None:
             if args.freeze_text_side:
                 model.tts.train_denoiser_only()
@@ -106,12 +117,14 @@ class DiffusionTTSTask(TTSTask):
             )
             model.tts.sampling_times.set_distilled(objective.student_times)
             args.tts_conf["distilled_times"] = objective.student_times
-            if args.init_param:
+            if model.given_weights:
                 objective.init_from, objective.shares_conditioning = None, False
             elif args.init_from is not None:
+                require_same_tokens(Path(args.init_from), args.token_list)
                 objective.init_from = Path(args.init_from)
             # A packed student names no other file.
             args.teacher_model_file = args.init_from = None
+        args.init_param = []
         return model
 
     @classmethod
@@ -157,6 +170,7 @@ class DiffusionTTSTask(TTSTask):
             return
         allow_pipes(args.allow_pipes)
         fill_onecycle_defaults(args)
+        write_names(args)
         if args.tts in CLASSES:
             copy_feature_options(args)
         keep_freed_memory()

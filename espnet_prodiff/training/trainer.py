@@ -67,6 +67,8 @@ class DiffusionTrainer(Trainer):
         objective = distillation_of(model)
         if objective is not None and objective.init_from is not None:
             init_student(model, objective.init_from)
+        for load in model.given_weights:
+            load(model)
         cls.options = kwargs["trainer_options"]
         if _is_first_process():
             keep_config(Path(cls.options.output_dir))

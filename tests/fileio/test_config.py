@@ -5,7 +5,12 @@ import yaml
 from espnetez.config import from_yaml
 
 from espnet_prodiff.errors import ConfigError
-from espnet_prodiff.fileio.config import merge_configs, read_config, resolved_config
+from espnet_prodiff.fileio.config import (
+    merge_configs,
+    options_of_config,
+    read_config,
+    training_options,
+)
 
 SHIPPED = sorted(str(path) for path in Path("conf").rglob("*.yaml"))
 
@@ -31,11 +36,13 @@ def test_espnet_ez_reads_a_shipped_config_as_we_do(path):
 def test_students_options_and_no_config(tmp_path):
     config = tmp_path / "a.yaml"
     config.write_text("tts_conf: {adim: 8, layers: 2}\nstudent: {layers: 1}\n")
-    with resolved_config(str(config)) as plain:
-        expected = {"tts_conf": {"adim": 8, "layers": 1}}
-        assert yaml.safe_load(open(plain)) == expected
-    with resolved_config(None) as plain:
-        assert plain is None
+    options = training_options(str(config))
+    assert options == {"tts_conf": {"adim": 8, "layers": 1}}
+    with options_of_config(options) as (name, file):
+        assert name == "--config"
+        assert yaml.safe_load(open(file)) == options
+    with options_of_config({}) as words:
+        assert words == []
 
 
 def test_options_of_another_scheduler_are_not_inherited():
