@@ -14,13 +14,12 @@ from typing import Any
 from espnet_prodiff.errors import UserError
 
 TRAINING = (
-    "espnet_prodiff.bin.tts_train",
     "espnet2.tasks.abs_task",
     "espnet2.tasks.tts",
     "espnet_prodiff.training.options",
 )
 SOURCES = {
-    "train_args": TRAINING,
+    "train_args": (*TRAINING, "espnet_prodiff.bin.tts_train"),
     "distill_args": (*TRAINING, "espnet_prodiff.bin.distill"),
     "align_args": ("espnet_prodiff.bin.align",),
     "inference_args": ("espnet2.bin.tts_inference", "espnet_prodiff.bin.tts_inference"),

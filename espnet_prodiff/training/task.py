@@ -246,4 +246,6 @@ class AdversarialTask(DiffusionTTSTask):
     def build_model(cls, args: argparse.Namespace) -> AdversarialTTSModel:
         """Build the model with a discriminator beside it."""
         model = super().build_model(args)
-        return AdversarialTTSModel(model, args.tts_conf["adversarial"])
+        both = AdversarialTTSModel(model, args.tts_conf["adversarial"])
+        both.given_weights = model.given_weights
+        return both

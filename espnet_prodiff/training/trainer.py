@@ -12,6 +12,7 @@ from espnet2.train import trainer as espnet_trainer
 from espnet2.train.abs_espnet_model import AbsESPnetModel
 from espnet2.train.trainer import Trainer, TrainerOptions
 
+from espnet_prodiff.common.plugin import PluginTTS
 from espnet_prodiff.diffusion import weights_from_teacher
 from espnet_prodiff.errors import CheckpointError, DivergedError
 from espnet_prodiff.fileio.checkpoint import fit_weights, load_weights
@@ -20,6 +21,7 @@ from espnet_prodiff.training.distillation import distillation_of
 from espnet_prodiff.training.keeping import catch_up, checkpoints, kept_checkpoints
 from espnet_prodiff.training.learning_rate import configured_rates, follow_rates
 from espnet_prodiff.training.resume import keep_config
+from espnet_prodiff.training.samples import Samples
 
 NETWORK = "tts.denoiser.network."
 
@@ -69,6 +71,7 @@ class DiffusionTrainer(Trainer):
             init_student(model, objective.init_from)
         for load in model.given_weights:
             load(model)
+        model.samples = Samples()
         cls.options = kwargs["trainer_options"]
         if _is_first_process():
             keep_config(Path(cls.options.output_dir))
@@ -127,6 +130,28 @@ class DiffusionTrainer(Trainer):
         )
         if early:  # that was the end, before the kill
             options.max_epoch = reporter.get_epoch()
+
+    @classmethod
+    def plot_attention(
+        cls,
+        model: AbsESPnetModel,
+        output_dir: Path | None,
+        summary_writer: Any,
+        iterator: Any,
+        reporter: Any,
+        options: Any,
+    ) -> None:
+        """Speak and draw sentences, in the place of ESPnet's plots of attention."""
+        if not isinstance(model.tts, PluginTTS) or model.feats_extract is None:
+            plots = (output_dir, summary_writer, iterator, reporter, options)
+            super().plot_attention(model, *plots)
+            return
+        epoch = reporter.get_epoch()
+        if epoch in (1, options.max_epoch) or model.samples.are_due():
+            model.eval()
+            folder = Path(options.output_dir) / "samples"
+            device = "cuda" if options.ngpu else "cpu"
+            model.samples.show(model, iterator, folder, epoch, device, summary_writer)
 
     @classmethod
     def train_one_epoch(

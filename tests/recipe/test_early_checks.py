@@ -71,7 +71,7 @@ def test_names_read_from_the_sources_are_the_parsers():
 
     training = tts_train.get_parser()
     parsers = {
-        "train_args": [training],
+        "train_args": [training, tts_train.get_early_parser()],
         "distill_args": [training, distill.get_parser()],
         "align_args": [align.get_parser()],
         "inference_args": [tts_inference.get_parser()],
@@ -82,7 +82,7 @@ def test_names_read_from_the_sources_are_the_parsers():
         actions = [action for parser in those for action in parser._actions]
         names = {name for action in actions for name in action.option_strings}
         long = {name[2:] for name in names if name.startswith("--")}
-        assert option_names(kind) == long | {"config"}
+        assert option_names(kind) == long | {"config", "help"}
     check_option_words(["--accum", "2", "--lr=-1", "-3"][:2], "train_args")
 
 
