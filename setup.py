@@ -71,6 +71,7 @@ setup(
         "test": [
             *extras["espeak"],
             *extras["pesq"],
+            *extras["japanese"],
             *extras["datasets"],
             *extras["share"],
             *extras["export"],

@@ -6,6 +6,8 @@ Read by setup.py as well, so it imports nothing but the standard library.
 import shlex
 
 EXTRAS = {
+    # Open JTalk with its dictionary in the wheel: Japanese texts to phones.
+    "japanese": ["pyopenjtalk-plus"],
     # GPL: speaks the embedded corpus and turns its text into phones. Never imported by
     # the package itself.
     "espeak": ["espeakng-loader==0.2.4", "phonemizer>=3.3", "dlinfo"],

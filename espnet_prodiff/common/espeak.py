@@ -1,4 +1,4 @@
-"""espeak-ng for ESPnet's g2p, found where a wheel has put it."""
+"""Packages of ESPnet's g2p: espeak-ng where a wheel has put it, and what is missing."""
 
 import importlib.util
 import os
@@ -29,16 +29,24 @@ def point_to_espeak() -> None:
         os.environ.setdefault("ESPEAK_DATA_PATH", str(data))
 
 
+# By the beginning of a g2p of ESPnet: its package, and the extra that brings it.
+PACKAGES = {
+    "espeak": ("phonemizer", "espeak"),
+    "pyopenjtalk": ("pyopenjtalk", "japanese"),
+}
+
+
 def require_g2p(g2p: str | None) -> None:
     """Refuse a g2p of ESPnet whose package is not installed.
 
     Raises:
         ModuleNotFoundError: The message is the command that installs it.
     """
-    if not g2p or not g2p.startswith("espeak"):
-        return
-    if importlib.util.find_spec("phonemizer") is None:
-        raise ModuleNotFoundError(
-            f"g2p {g2p} needs phonemizer and espeak-ng, which are not installed: "
-            f"{install_command('espeak')} (GPL packages)"
-        )
+    for start, (package, extra) in PACKAGES.items():
+        missing = importlib.util.find_spec(package) is None
+        if g2p and g2p.startswith(start) and missing:
+            licence = " (GPL packages)" if extra == "espeak" else ""
+            raise ModuleNotFoundError(
+                f"g2p {g2p} needs {package}, which is not installed: "
+                f"{install_command(extra)}{licence}"
+            )

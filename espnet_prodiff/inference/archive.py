@@ -16,26 +16,20 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
-from espnet2.main_funcs.pack_funcs import Archiver, find_path_and_change_it_recursive
+from espnet2.main_funcs.pack_funcs import Archiver
 from filelock import FileLock
 
-from espnet_prodiff.errors import NO_SPACE, ArchiveError, ConfigError
-from espnet_prodiff.fileio.atomic import atomic_path
+from espnet_prodiff.errors import NO_SPACE, ArchiveError
 from espnet_prodiff.fileio.checkpoint import file_sha256
-from espnet_prodiff.fileio.yaml_files import (
-    MAX_BYTES,
-    parse_yaml,
-    read_yaml,
-    write_yaml,
-)
+from espnet_prodiff.fileio.yaml_files import MAX_BYTES
+from espnet_prodiff.inference.packed_model import lay_out, read_meta, require_writable
 from espnet_prodiff.inference.voices import known_voices
 
 SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
-KEYS = {"train_config", "model_file"}
 URL = re.compile(r"(http|ftp)s?://", re.IGNORECASE)
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 MAX_MEMBERS = 10_000
@@ -78,7 +72,7 @@ def fetch_model(model_tag: str, cachedir: str | Path | None = None) -> dict[str,
         )
     from espnet_prodiff.inference import zoo  # slow to import
 
-    _require_writable(cachedir)
+    require_writable(cachedir)
     table, url = zoo.ModelDownloader(cachedir), name
     known = bool(table.query(name=name))
     if known:
@@ -98,7 +92,7 @@ def fetch_model(model_tag: str, cachedir: str | Path | None = None) -> dict[str,
         raise ArchiveError(
             f"model {name} cannot be fetched: {type(error).__name__}: {error}"
         ) from error
-    return _resolve(snapshot, snapshot / "meta.yaml", cachedir / "hub", name)
+    return lay_out(snapshot, snapshot / "meta.yaml", cachedir, name)
 
 
 class _Member(NamedTuple):
@@ -132,7 +126,7 @@ def check_archive(path: str | Path) -> None:
             )
         with archive.extractfile(meta.info) as f:
             names = [member.name for member in members]
-            _read_meta(f.read(MAX_BYTES + 1), f"{path}:{meta.name}", names)
+            read_meta(f.read(MAX_BYTES + 1), f"{path}:{meta.name}", names)
 
 
 @contextlib.contextmanager
@@ -204,30 +198,6 @@ def _check_members(path: Path, members: list[_Member]) -> None:
         )
 
 
-def _read_meta(
-    content: bytes, where: str, files: Collection[str]
-) -> dict[str, dict[str, str]]:
-    """Check meta.yaml against the files beside it; return yaml_files and files."""
-    try:
-        meta = parse_yaml(content, where)
-    except ConfigError as error:
-        raise ArchiveError(str(error)) from error
-    kinds = ("yaml_files", "files")
-    if not all(isinstance(meta.get(kind), dict) for kind in kinds):
-        raise ArchiveError(f"{where} lacks yaml_files and files: it packs no model")
-    entries = [entry for kind in kinds for entry in meta[kind].items()]
-    for key, name in entries:
-        if name not in files:
-            raise ArchiveError(f"{where} names {name!r} ({key}), which is not there")
-    keys = sorted(str(key) for key, _ in entries)
-    if keys != sorted(KEYS):
-        raise ArchiveError(
-            f"{where} packs {', '.join(keys) or 'nothing'}: expected "
-            f"{', '.join(sorted(KEYS))} of a TTS model"
-        )
-    return {kind: meta[kind] for kind in kinds}
-
-
 def _unpack(path: Path, cachedir: Path) -> dict[str, str]:
     """Unpack under a name made of the content, so that a new pack is never stale."""
     check_archive(path)
@@ -237,11 +207,11 @@ def _unpack(path: Path, cachedir: Path) -> dict[str, str]:
     if not _is_complete(folder, members):
         _extract(path, folder)
     meta = folder / _find_meta(members).name
-    return _resolve(folder, meta, cachedir / "unpacked", str(path))
+    return lay_out(folder, meta, cachedir, str(path))
 
 
 def _extract(path: Path, folder: Path) -> None:
-    _require_writable(folder.parent)
+    require_writable(folder.parent)
     with FileLock(f"{folder}.lock"), _opened(path) as archive:
         members = _members(archive)
         if not _is_complete(folder, members):
@@ -254,48 +224,3 @@ def _extract(path: Path, folder: Path) -> None:
                 os.replace(half, folder)
             finally:
                 shutil.rmtree(half, ignore_errors=True)
-
-
-def _require_writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writable = os.access(folder, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        raise ArchiveError(
-            f"nothing can be written to the cache {folder}: give a folder of your own "
-            "as cachedir, or as XDG_CACHE_HOME in the environment"
-        )
-
-
-def _resolve(root: Path, meta: Path, cachedir: Path, name: str) -> dict[str, str]:
-    """Lay out a folder as a training leaves it: weights, and config.yaml beside them.
-
-    The config is a copy that points to the unpacked files; the weights are a link.
-    """
-    if not meta.is_file():
-        raise ArchiveError(f"model {name} holds no meta.yaml: it is no packed model")
-    files = [str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()]
-    parts = _read_meta(meta.read_bytes(), f"{name}:meta.yaml", files)
-    weights = root / parts["files"]["model_file"]
-    packed_config = parts["yaml_files"]["train_config"]
-    try:
-        config = read_yaml(root / packed_config, f"{name}:{packed_config}, config")
-    except ConfigError as error:
-        raise ArchiveError(str(error)) from error
-    for file in files:
-        config = find_path_and_change_it_recursive(config, file, str(root / file))
-    folder = cachedir / "models" / root.name
-    laid_out = {
-        "model_file": str(folder / weights.name),
-        "train_config": str(folder / "config.yaml"),
-    }
-    target, link = folder / "config.yaml", folder / weights.name
-    if not target.is_file() or read_yaml(target, "config") != config:
-        _require_writable(cachedir)
-        write_yaml(target, config)
-    if not link.is_file():
-        with atomic_path(link) as temporary:
-            temporary.symlink_to(weights.resolve())
-    return laid_out

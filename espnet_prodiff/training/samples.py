@@ -27,7 +27,7 @@ from espnet_prodiff.fileio.figures import save_figure
 from espnet_prodiff.spectral_vocoder.features import LinearMels, inversion_of
 from espnet_prodiff.training.sample_figure import Spoken, draw
 
-SHARE = 0.02  # of the training's time, besides the first and the last samples
+SHARE = 0.02  # of the training's time, besides the last samples
 ROUNDS = 8  # of Griffin-Lim, where the model makes mels
 SIDE_INPUTS = ("sids", "lids", "spembs")
 
@@ -82,11 +82,13 @@ class Samples:
                 if not (place / "reference.ogg").exists():
                     _save_ogg(place / "reference.ogg", spoken[0].wav, fs)
                 if writer is not None:
-                    writer.add_figure(f"samples/{utterances[0]}", figure, epoch)
-                    writer.add_audio(
-                        f"samples/{utterances[0]}", spoken[1].wav, epoch, fs
-                    )
-        self.spent += time.perf_counter() - start
+                    tag = f"samples/{utterances[0]}"
+                    writer.add_figure(tag, figure, epoch)
+                    writer.add_audio(tag, spoken[1].wav, epoch, fs)
+        now = time.perf_counter()
+        self.spent += now - start
+        share = self.spent / (now - self.began)
+        logging.info(f"samples: {now - start:.2f} s, {share:.1%} of the time so far")
 
 
 def speak(model: ESPnetTTSModel, batch: dict[str, Tensor]) -> tuple[Spoken, Spoken]:

@@ -147,7 +147,7 @@ class DiffusionTrainer(Trainer):
             super().plot_attention(model, *plots)
             return
         epoch = reporter.get_epoch()
-        if epoch in (1, options.max_epoch) or model.samples.are_due():
+        if epoch == options.max_epoch or model.samples.are_due():
             model.eval()
             folder = Path(options.output_dir) / "samples"
             device = "cuda" if options.ngpu else "cpu"

@@ -32,7 +32,7 @@ python3 -m espnet_prodiff.recipe \
     --audio_format flac \
     --token_type phn \
     --cleaner tacotron \
-    --g2p g2p_en_no_space \
+    --g2p espeak_ng_english_us_vits \
     --use_sid true \
     --durations learned \
     --train_config "${train_config}" \

@@ -39,38 +39,6 @@ if [ ! -s "${db}/metadata.csv" ]; then
     exit 1
 fi
 
-all=data/.all
-rm -rf "${all}"
-mkdir -p "${all}"
 # id|as written|with numbers spoken
-sort -t '|' -k 1,1 "${db}/metadata.csv" > "${all}/metadata"
-while IFS='|' read -r id _ spoken; do
-    if [ ! -f "${db}/wavs/${id}.wav" ]; then
-        echo "error: ${db}/metadata.csv names ${id}, but ${db}/wavs/${id}.wav is" \
-            "missing; remove ${db} and run stage 1 again" >&2
-        exit 1
-    fi
-    echo "${id} ${spoken}" >> "${all}/text"
-    echo "${id} ${db}/wavs/${id}.wav" >> "${all}/wav.scp"
-    echo "${id} LJ" >> "${all}/utt2spk"
-done < "${all}/metadata"
-total=$(wc -l < "${all}/text")
-num_train=$((total - num_dev - num_eval))
-if [ "${num_train}" -lt 1 ]; then
-    echo "error: ${db}/metadata.csv has ${total} sentences, expected more than" \
-        "$((num_dev + num_eval)) (--num_dev and --num_eval)" >&2
-    exit 1
-fi
-
-for part in "tr_no_dev 1 ${num_train}" \
-    "dev $((num_train + 1)) $((num_train + num_dev))" \
-    "eval1 $((num_train + num_dev + 1)) ${total}"; do
-    read -r name first last <<< "${part}"
-    mkdir -p "data/${name}"
-    for table in text wav.scp utt2spk; do
-        sed -n "${first},${last}p" "${all}/${table}" > "data/${name}/${table}"
-    done
-    awk '{u = u " " $1} END {print "LJ" u}' "data/${name}/utt2spk" > "data/${name}/spk2utt"
-    echo "data/${name}: $(wc -l < "data/${name}/text") sentences"
-done
-rm -rf "${all}"
+awk -F '|' '{print $1 "|" $3}' "${db}/metadata.csv" |
+    bash local/split.sh "${db}/wavs" LJ "${num_dev}" "${num_eval}"

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# ProDiff on a language of CSS10 (one speaker each; German has 16 hours, Spanish 24):
+# learn durations, train a teacher, distil it to 2 steps, speak, evaluate, pack.
+#     ./run.sh                      # German
+#     CSS10=spanish ./run.sh        # or french, dutch, russian, greek, finnish, hungarian
+# The g2p is espeak-ng's: pip install espeakng-loader==0.2.4 phonemizer dlinfo
+# Options: those of ESPnet's tts.sh and of python3 -m espnet_prodiff.recipe --help
+set -e
+set -u
+set -o pipefail
+
+language=${CSS10:-german}
+fs=22050
+n_fft=1024
+n_shift=256
+
+train_set=tr_no_dev
+valid_set=dev
+test_sets="dev eval1"
+
+train_config=conf/train_prodiff.yaml
+distill_config=conf/distill_prodiff.yaml
+inference_config=conf/decode.yaml
+
+cd "$(dirname "$0")"
+. ./path.sh
+. ./cmd.sh
+
+python3 -m espnet_prodiff.recipe \
+    --lang "${language}" \
+    --local_data_opts "--language ${language}" \
+    --fs "${fs}" \
+    --n_fft "${n_fft}" \
+    --n_shift "${n_shift}" \
+    --audio_format wav \
+    --token_type phn \
+    --cleaner none \
+    --g2p "espeak_ng_${language}" \
+    --durations learned \
+    --train_config "${train_config}" \
+    --distill_config "${distill_config}" \
+    --distill_steps 2 \
+    --inference_config "${inference_config}" \
+    --inference_model valid.loss.best.pth \
+    --train_set "${train_set}" \
+    --valid_set "${valid_set}" \
+    --test_sets "${test_sets}" \
+    --srctexts "data/${train_set}/text" \
+    --evaluate true \
+    --skip_packing false \
+    --ngpu 1 --nj 16 --inference_nj 8 \
+    "$@"

@@ -1,0 +1,1 @@
+# Sourced by path.sh: settings of this machine belong here.
