@@ -81,6 +81,7 @@ setup(
             "openai",
             "psutil",
             "selenium",
+            "sherpa-onnx",
             "diffusers>=0.30",
             "mypy",
             "pytest",

@@ -10,7 +10,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from espnet_prodiff.errors import one_message
+from espnet_prodiff.errors import UserError, one_message
 from espnet_prodiff.extras import install_command
 
 NEEDED = ("onnx", "onnxruntime")
@@ -24,9 +24,14 @@ def get_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     text = "as --model of say: a voice of the package, a packed model, a .pth, a folder"
     add("voice", metavar="VOICE", help=text)
-    add("--onnx", type=Path, required=True, metavar="DIR", help="where the files go")
+    where = parser.add_mutually_exclusive_group(required=True)
+    text = "where the files of our runtime go"
+    where.add_argument("--onnx", type=Path, metavar="DIR", help=text)
+    text = "where those of sherpa-onnx go: its Matcha loader, with --num_steps"
+    where.add_argument("--sherpa", type=Path, metavar="DIR", help=text)
     text = "float32 or float16: how weights are stored; default: float32"
     add("--dtype", default="float32", metavar="TYPE", help=text)
+    add("--num_steps", type=int, help="of --sherpa; default: the model's own")
     add("--vocoder", help="a spectral vocoder; default: the voice's, or the built-in")
     return parser
 
@@ -40,11 +45,20 @@ def main(cmd: Sequence[str] | None = None) -> None:
             raise ModuleNotFoundError(
                 f"exporting needs {', '.join(missing)}: {install_command('export')}"
             )
+        from espnet_prodiff.export.sherpa import export_sherpa
         from espnet_prodiff.export.voice import export_voice
 
-        export_voice(args.voice, args.onnx, dtype=args.dtype, vocoder=args.vocoder)
-    size = sum(file.stat().st_size for file in args.onnx.iterdir())
-    print(f"{args.onnx}: {size / 1e6:.1f} MB")
+        if args.onnx is not None:
+            if args.num_steps is not None:
+                raise UserError("--num_steps is for --sherpa: --onnx takes any number")
+            export_voice(args.voice, args.onnx, dtype=args.dtype, vocoder=args.vocoder)
+        else:
+            if args.dtype != "float32" or args.vocoder is not None:
+                raise UserError("--dtype and --vocoder are for --onnx")
+            export_sherpa(args.voice, args.sherpa, num_steps=args.num_steps)
+    folder = args.onnx or args.sherpa
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    print(f"{folder}: {size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

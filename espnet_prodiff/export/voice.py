@@ -64,15 +64,8 @@ def export_voice(
             read.
     """
     check_choice("dtype", dtype, DTYPES)
-    files = find_model(model)
-    text2speech = Text2Speech(**files, vocoder_file=vocoder)
+    text2speech = exported_model(model, vocoder)
     tts = text2speech.tts
-    if not isinstance(tts, ProDiff) or tts.use_gst:
-        kind = "with style tokens" if isinstance(tts, ProDiff) else type(tts).__name__
-        raise InputError(
-            f"{model or 'the model'} cannot be exported: expected a ProDiff without "
-            f"style tokens, found one of kind {kind}"
-        )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     text, guesser = _text_of(text2speech, folder)
@@ -82,7 +75,7 @@ def export_voice(
         "name": Path(model or "slt").stem,
         "espnet_prodiff": __version__,
         "dtype": dtype,
-        "card": _card(Path(files["model_file"]).parent, folder),
+        "card": _card(Path(find_model(model)["model_file"]).parent, folder),
         "text": text,
         "identity": _identity_of(tts, text2speech.train_args),
         "mel": dataclasses.asdict(
@@ -104,6 +97,21 @@ def export_voice(
         write_graph(folder / f"{name}.onnx", graph, dtype, metadata)
     write_text(folder / VOICE, json.dumps(about, ensure_ascii=False, indent=1))
     return folder / VOICE
+
+
+def exported_model(
+    model: str | Path | None, vocoder: str | Path | None = None
+) -> Text2Speech:
+    """Load a model, if it is one that is exported; see `export_voice`."""
+    text2speech = Text2Speech(**find_model(model), vocoder_file=vocoder)
+    tts = text2speech.tts
+    if not isinstance(tts, ProDiff) or tts.use_gst:
+        kind = "with style tokens" if isinstance(tts, ProDiff) else type(tts).__name__
+        raise InputError(
+            f"{model or 'the model'} cannot be exported: expected a ProDiff without "
+            f"style tokens, found one of kind {kind}"
+        )
+    return text2speech
 
 
 def _text_of(
