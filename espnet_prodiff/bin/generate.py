@@ -60,7 +60,7 @@ def get_parser() -> argparse.ArgumentParser:
     waves.add_argument("--wavs", nargs="+", type=Path, help="Sound files")
     waves.add_argument("--wav_scp", type=Path, help="or lines 'utterance file'")
     labels = argparse.ArgumentParser(add_help=False)
-    labels.add_argument("--label", type=int_or_none, help="Class, if there are classes")
+    labels.add_argument("--label", help="Class by name or number, if there are classes")
 
     use = uses.add_parser(
         "vocode", parents=[common, anywhere, waves], help="mels, or recordings' mels"

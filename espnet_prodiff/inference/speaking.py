@@ -64,7 +64,7 @@ class Speaking:
         return self.tts.spk_embed_dim is not None
 
     def speaker_id(self, speaker: str | int) -> int:
-        """Return the id (``sids``) of a speaker by name, as packed voices know them.
+        """Return the id (``sids``) of a speaker by name, as its training knew them.
 
         Raises:
             InputError: There is none of this name; the message lists those there are.
@@ -109,7 +109,7 @@ class Speaking:
         speech: torch.Tensor | np.ndarray | None = None,
         durations: torch.Tensor | np.ndarray | None = None,
         spembs: torch.Tensor | np.ndarray | None = None,
-        sids: torch.Tensor | np.ndarray | int | None = None,
+        sids: torch.Tensor | np.ndarray | int | str | None = None,
         lids: torch.Tensor | np.ndarray | int | None = None,
         decode_conf: dict[str, Any] | None = None,
         **options: Any,
@@ -121,7 +121,7 @@ class Speaking:
             speech: Wave ``(T_wav,)`` for teacher forcing or a style.
             durations: Frames of each token ``(T_text + 1,)`` for teacher forcing.
             spembs: Speaker embedding ``(D,)``.
-            sids: Speaker id.
+            sids: Speaker, by name or id.
             lids: Language id.
             decode_conf: Options of this call, as ``options``.
             **options: ``speed`` (2: twice as fast), ``pitch`` (semitones), ``energy``
@@ -210,6 +210,12 @@ class Speaking:
         ``conf`` are all decoding options, as `options` returns them.
         """
         tokens = self.train_args.token_list
+        items = [
+            {**item, "sids": self.speaker_id(item["sids"])}
+            if isinstance(item.get("sids"), str)
+            else item
+            for item in items
+        ]
         with products_in(self.dtype, self.tts, self.device):
             return infer(self.model, self.text_to_ids, items, conf, tokens)
 

@@ -31,6 +31,7 @@ class WaveGenerator:
         fs: Sampling rate in Hz.
         contract: What its mels are made of.
         conditioning: "mel", "label" or "none".
+        labels: Numbers of its classes by name, as far as its training knew them.
 
     Examples:
         >>> diffwave = WaveGenerator("exp/tts_diffwave/valid.loss.best.pth")
@@ -71,6 +72,7 @@ class WaveGenerator:
         self.tts = self.model.tts
         self.fs: int = self.tts.fs
         self.conditioning: str = self.tts.conditioning
+        self.labels: dict[str, int] = getattr(args, "speakers", None) or {}
         self.contract = MelContract.of_feats_extract(self.model.feats_extract)
         self.device = torch.device(device)
         check_choice("dtype", dtype, ("float32", *HALVES))
@@ -131,13 +133,16 @@ class WaveGenerator:
         return self.model.feats_extract(self._wave(wav)[None])[0][0]
 
     def generate(
-        self, seconds: float | None = None, label: int | None = None, **sampling: Any
+        self,
+        seconds: float | None = None,
+        label: int | str | None = None,
+        **sampling: Any,
     ) -> Tensor:
         """Generate a wave of a class, or of nothing but noise.
 
         Args:
             seconds: Its length; default: that of a training clip.
-            label: The class, for a model with labels.
+            label: The class by name or number, for a model with labels.
             **sampling: See the class.
 
         Raises:
@@ -149,14 +154,14 @@ class WaveGenerator:
             return self.tts.inference(sids=sids, seconds=seconds, **sampling)["wav"]
 
     def denoise(
-        self, wav: Tensor, t: float, label: int | None = None, **sampling: Any
+        self, wav: Tensor, t: float, label: int | str | None = None, **sampling: Any
     ) -> Tensor:
         """Clean a noisy wave by the reverse process from time ``t`` on.
 
         Args:
             wav: (T_wav,), at ``fs``.
             t: Where to start, in (0, T].
-            label: The class, for a model with labels.
+            label: The class by name or number, for a model with labels.
             **sampling: ``num_steps``, ``eta``, ``solver`` and ``seed``.
 
         Raises:
@@ -174,7 +179,7 @@ class WaveGenerator:
         second: Tensor,
         t: float,
         weight: float = 0.5,
-        label: int | None = None,
+        label: int | str | None = None,
         **sampling: Any,
     ) -> Tensor:
         """Blend two waves of the same length in the latent space of time ``t``.
@@ -184,7 +189,7 @@ class WaveGenerator:
             second: (T_wav,).
             t: Time of the latent space, in (0, T].
             weight: Share of the second, 0 ... 1.
-            label: The class, for a model with labels.
+            label: The class by name or number, for a model with labels.
             **sampling: ``num_steps``, ``eta``, ``solver`` and ``seed``.
 
         Raises:
@@ -226,9 +231,14 @@ class WaveGenerator:
             raise InputError("the wave holds NaN or infinite samples")
         return wav.to(self.device, torch.float32)
 
-    def _label(self, label: int | None) -> Tensor | None:
+    def _label(self, label: int | str | None) -> Tensor | None:
         if label is not None and self.conditioning == "none":
             raise InputError(
                 f"label is {label}, but this DiffWave knows no labels: leave it out"
             )
-        return None if label is None else torch.tensor([label], device=self.device)
+        if isinstance(label, str) and not label.isdigit():
+            if label not in self.labels:
+                known = ", ".join(self.labels) or "numbers alone"
+                raise InputError(f"no label {label!r}: this DiffWave knows {known}")
+            label = self.labels[label]
+        return None if label is None else torch.tensor([int(label)], device=self.device)

@@ -54,7 +54,8 @@ class Options:
     spk_embed_tag: str = _opt("espnet_spk", "name of the embeddings: <tag>.scp")
     spk_embed_tool: SpkEmbedTool = _opt("espnet", "extractor (only in tts.sh)")
     spk_embed_model: str = _opt(
-        "espnet/voxcelebs12_rawnet3", "extractor's model (only in tts.sh)"
+        "espnet/voxcelebs12_rawnet3",
+        "extractor's model: weights beside their config.yaml (tts.sh: also a hub id)",
     )
     spk_embed_gpu_inference: bool = _opt(
         False, "extract embeddings on a GPU (only in tts.sh)"

@@ -20,7 +20,7 @@ from espnet_prodiff.recipe.jobs import (
     run_shown,
 )
 from espnet_prodiff.recipe.options import Options
-from espnet_prodiff.recipe.spk_embed import copy_embeddings, filter_embeddings
+from espnet_prodiff.recipe.spk_embed import filter_embeddings, write_embeddings
 
 log = logging.getLogger("recipe")
 
@@ -89,7 +89,7 @@ def _refuse_empty_text(source: Path) -> None:
 def prepare_ids(options: Options) -> None:
     """Stage 3: speaker embeddings, speaker ids and language ids."""
     if options.use_spk_embed:
-        copy_embeddings(options)
+        write_embeddings(options)
     if options.use_sid:
         _write_ids(options, "utt2spk", "spk2sid", "utt2sid")
     if options.use_lid:

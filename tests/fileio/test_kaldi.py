@@ -15,7 +15,7 @@ from espnet_prodiff.fileio import kaldi
 from espnet_prodiff.fileio.audio import read_recording
 from espnet_prodiff.fileio.tables import read_table, write_table
 from espnet_prodiff.recipe.options import Options
-from espnet_prodiff.recipe.spk_embed import copy_embeddings
+from espnet_prodiff.recipe.spk_embed import write_embeddings
 
 
 class Touch:
@@ -65,7 +65,7 @@ def by_stage_3(scp):
         os.makedirs(folder)
     os.rename(scp, "data/tr/spk.scp")
     write_table("dump/raw/org/tr/spk2utt", {"s": "u"})
-    copy_embeddings(options)
+    write_embeddings(options)
     return by_kaldiio("dump/spk/tr/spk.scp")
 
 

@@ -84,6 +84,11 @@ def test_generate_classes_and_without(models, tmp_path):
     assert list(got) == ["label2_seed5", "label2_seed6"]
     same(got["label2_seed6"], diffwave.generate(0.1, 2, num_steps=3, seed=6))
     assert len(got["label2_seed5"]) == 2205
+    diffwave.labels = {"bob": 2}
+    named = diffwave.generate(0.1, "bob", num_steps=3, seed=6)
+    same(got["label2_seed6"], named)
+    with pytest.raises(InputError, match="no label 'ann': this DiffWave knows bob"):
+        diffwave.generate(0.1, "ann")
     assert not torch.equal(*got.values())
 
     diffwave = WaveGenerator(models["none"])

@@ -187,6 +187,11 @@ def test_speakers_languages_and_embeddings(many_voices):
     as_arrays = dict(sids=np.array([2]), lids=np.array([1]), spembs=np.ones(4))
     assert_same(many_voices("hi", **as_arrays, seed=0), out)
     other = many_voices("hi", **{**who, "sids": 1}, seed=0)
+    many_voices.train_args.speakers = {"ann": 1, "bob": 2}
+    named = many_voices("hi", **{**who, "sids": "bob"}, seed=0)
+    assert torch.equal(named["wav"], many_voices("hi", **who, seed=0)["wav"])
+    with pytest.raises(InputError, match="no speaker 'cid': .* knows ann, bob"):
+        many_voices("hi", **{**who, "sids": "cid"})
     assert other["pitch"].ne(out["pitch"]).any()
     lists = {key: [value] * 2 for key, value in who.items()}
     assert_same(many_voices.batch(["hello", "hi"], **lists, seed=0)[1], out)

@@ -126,7 +126,9 @@ def test_an_empty_set_is_refused_with_the_reasons(recipe):
 def test_speaker_embeddings_of_the_data_are_copied(recipe):
     options = make_options("--use_spk_embed", "true", "--spk_embed_tag", "xvector")
     stages_data.format_audio(options)
-    with pytest.raises(UserError, match=r"data/tr/xvector.scp does not exist.*ESPNET"):
+    with pytest.raises(
+        UserError, match=r"data/tr/xvector.scp does not exist.*speaker model of ESPnet"
+    ):
         stages_data.prepare_ids(options)
     for name, utterances in CORPUS.items():
         path = f"data/{name}/xvector"
