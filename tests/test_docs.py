@@ -83,11 +83,11 @@ def options_of(words):
     elif words[:2] == ["python3", "-m"] and words[2].startswith("espnet_prodiff."):
         module, rest = words[2], words[3:]
     elif words[0] == "./run.sh":
-        return set(Options.__dataclass_fields__) | {"help", "python"}
+        return set(Options.__dataclass_fields__) | {"help", "python", "from"}
     else:
         return None
     if module.startswith("espnet_prodiff.recipe"):
-        return set(Options.__dataclass_fields__) | {"help"}
+        return set(Options.__dataclass_fields__) | {"help", "from"}
     parser = importlib.import_module(module).get_parser()
     known = {name.lstrip("-") for a in parser._actions for name in a.option_strings}
     for action in parser._actions:

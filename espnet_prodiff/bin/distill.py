@@ -14,7 +14,7 @@ import yaml
 
 from espnet_prodiff.common.gpus import check_gpus
 from espnet_prodiff.diffusion.distillation import DISTILL_FROM
-from espnet_prodiff.errors import one_message
+from espnet_prodiff.errors import UserError, one_message
 from espnet_prodiff.recipe.option_names import check_option_words
 
 
@@ -54,6 +54,26 @@ def _option(text: str) -> tuple[str, Any]:
     return key, yaml.safe_load(value)
 
 
+def _packed_teacher(args: argparse.Namespace, train_args: Sequence[str]) -> Path:
+    """Return the weights of a packed teacher, which brings neither place nor data."""
+    from espnet_prodiff.recipe.from_voice import find_voice
+
+    if args.output_prefix is None:
+        raise UserError(
+            f"{args.teacher_model_file} has no experiment directory: say where its "
+            "students go, --output_prefix exp/tts_x"
+        )
+    voice = find_voice(str(args.teacher_model_file))
+    data = "train_data_path_and_name_and_type"
+    if not voice.config.get(data) and f"--{data}" not in train_args:
+        raise UserError(
+            f"{args.teacher_model_file} brings no data: give ESPnet's options of data "
+            f"behind the others (--{data} ...), or distil it in stage 7 of a recipe, "
+            "--from ZIP --train_args '--teacher_model_file ZIP'"
+        )
+    return voice.model_file
+
+
 def main(cmd: Sequence[str] | None = None) -> None:
     """Train or resume every phase; write a table and a figure over all of them."""
     args, train_args = get_parser().parse_known_args(cmd)
@@ -64,6 +84,8 @@ def main(cmd: Sequence[str] | None = None) -> None:
     from espnet_prodiff.recipe.distillation_report import report_phases
 
     args.student = dict(args.student)
+    if args.teacher_model_file.suffix != ".pth":
+        args.teacher_model_file = _packed_teacher(args, train_args)
     report_phases(run_plan(Plan(**vars(args), train_args=train_args)))
 
 

@@ -44,6 +44,8 @@ def main(cmd: Sequence[str] | None = None) -> None:
             teacher if teacher.endswith(".pth") else find_voice(teacher).model_file
         )
         rest += ["--teacher_model_file", str(teacher)]
+        if voice is not None:  # half the teacher's, unless one says otherwise
+            config["tts_conf"].pop("num_steps", None)
     with options_of_config(config) as words:
         args = get_parser().parse_args([*words, *rest])
     args.config = early.config

@@ -177,7 +177,7 @@ def recipe_options(options: Options, voice: StartVoice) -> Options:
     changes = {}
     for name, value in values.items():
         kind = type(getattr(options, name))
-        absent = "null" if name == "win_length" else "none"
+        absent = "none" if name in ("g2p", "cleaner", "feats_normalize") else "null"
         value = kind(absent if value is None else value)
         if value != getattr(options, name):
             log.info("--%s %s is the voice's", name, value)

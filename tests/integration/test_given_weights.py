@@ -9,7 +9,8 @@ import pytest
 import torch
 import yaml
 
-from espnet_prodiff.errors import CheckpointError, ConfigError
+from espnet_prodiff.bin import distill
+from espnet_prodiff.errors import CheckpointError, ConfigError, UserError
 from espnet_prodiff.fileio.checkpoint import load_weights
 from espnet_prodiff.inference.packing import pack_voice
 from espnet_prodiff.recipe.command_line import parse
@@ -170,6 +171,28 @@ def test_a_student_of_a_packed_teacher(teacher, corpus, tmp_path):
     assert read_config(exp)["tts_conf"]["num_steps"] == 2
     record = yaml.safe_load((exp / "teacher.yaml").read_text())
     assert record["teacher_num_steps"] == 4
+    # With --from its network and tokens as well, whatever the config says of them.
+    zipped = str(tmp_path / "teacher.zip")
+    config = yaml.safe_load(open("conf/debug/distill_prodiff.yaml"))
+    config["tts_conf"] = {"adim": 4, "num_steps": 3}
+    (tmp_path / "distill.yaml").write_text(yaml.safe_dump(config))
+    exp = train(
+        corpus, str(tmp_path / "distill.yaml"), tmp_path / "from",
+        "--from", zipped, "--teacher_model_file", zipped, "--max_epoch", "1",
+    )  # fmt: skip
+    assert read_config(exp)["tts_conf"]["num_steps"] == 2
+    adim = read_config(teacher)["tts_conf"]["adim"]
+    assert read_config(exp)["tts_conf"]["adim"] == adim
+
+
+def test_a_packed_teacher_of_bin_distill_says_what_it_lacks(teacher, tmp_path):
+    pack_voice(best(teacher), tmp_path / "t.zip", dtype="float32")
+    words = ["--config", "conf/debug/distill_prodiff.yaml"]
+    words += ["--teacher_model_file", str(tmp_path / "t.zip"), "--num_steps", "2"]
+    with pytest.raises(UserError, match="t.zip has no experiment directory.*--output"):
+        distill.main(words)
+    with pytest.raises(UserError, match="t.zip brings no data: .*stage 7 of a recipe"):
+        distill.main([*words, "--output_prefix", str(tmp_path / "x")])
 
 
 def test_a_recipe_takes_the_voices_features_and_text(tmp_path):
