@@ -39,6 +39,8 @@ def get_parser() -> argparse.ArgumentParser:
     )
     text = "small, cpu or gpu; default: gpu where there is one, else cpu"
     add("--size", metavar="SIZE", help=text)
+    text = "a voice to train on from: demo, a zip, an experiment, a URL or a hub id"
+    add("--from", dest="from_voice", metavar="VOICE", default="", help=text)
     add("--ngpu", type=int, help="GPUs, 0 for none; default: all")
     add("--nj", type=int, help="processes of the data stages; default: one a CPU")
     text = "of the voice, for its card, by a hub's name: cc-by-4.0, cc0-1.0, mit ..."
@@ -66,6 +68,7 @@ def main(cmd: Sequence[str] | None = None) -> None:
 
             wish = Wish(
                 size="small" if args.small else args.size,
+                from_voice=_absolute(args.from_voice),
                 ngpu=args.ngpu,
                 nj=args.nj,
                 license=_ask_license() if args.license is None else args.license,
@@ -84,6 +87,11 @@ def main(cmd: Sequence[str] | None = None) -> None:
     print(f"voice:  {voice.model}")
     model = shlex.quote(str(voice.model))
     print(f"speak:  espnet-prodiff say 'Hello there.' -o hello.wav --model {model}")
+
+
+def _absolute(voice: str) -> str:
+    """Return a voice's name, a path as an absolute one: the work is done elsewhere."""
+    return str(Path(voice).resolve()) if voice and Path(voice).exists() else voice
 
 
 def _ask_license() -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from espnet_prodiff.common.gpus import count_gpus
 from espnet_prodiff.errors import check_choice
 from espnet_prodiff.fileio.config import read_config
 from espnet_prodiff.recipe.command_line import parse
+from espnet_prodiff.recipe.from_voice import find_voice
+from espnet_prodiff.recipe.from_voice import recipe_options as recipe_options_of
 from espnet_prodiff.recipe.naming import resolve
 from espnet_prodiff.recipe.options import Options
 from espnet_prodiff.recipe.prepare.configs import SIZES
@@ -28,13 +30,15 @@ class Wish:
         size: "small", "cpu" or "gpu"; None: "gpu" where there is one, else "cpu".
         ngpu: GPUs; None: all that there are.
         nj: Processes of the stages that run in several; None: one for each CPU.
-        license: Of the voice, for its card.
+        from_voice: A voice to train on from: demo, a zip, an experiment, a hub id.
+        license: Of the new voice, for its card.
         options: Further options of the recipe, which win.
     """
 
     size: str | None = None
     ngpu: int | None = None
     nj: int | None = None
+    from_voice: str = ""
     license: str = ""
     options: tuple[str, ...] = ()
 
@@ -60,8 +64,15 @@ def plan(corpus: Corpus, wish: Wish) -> Options:
     }
     if wish.license:
         options["license"] = wish.license
+    if wish.from_voice:
+        options["from_voice"] = wish.from_voice
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    return resolve(parse([*words, *wish.options]))
+    parsed = parse([*words, *wish.options])
+    if parsed.from_voice:
+        parsed = recipe_options_of(parsed, find_voice(parsed.from_voice))
+        # Of another rate, perhaps, with other frames; from scratch may come back.
+        parsed = replace(parsed, dumpdir=f"dump_from_{Path(parsed.from_voice).stem}")
+    return resolve(parsed)
 
 
 def describe(corpus: Corpus, options: Options) -> str:
@@ -73,8 +84,9 @@ def describe(corpus: Corpus, options: Options) -> str:
     where = f"{options.ngpu} GPUs" if options.ngpu > 1 else "a GPU"
     where = where if options.ngpu else f"{os.cpu_count()} CPUs"
     speakers = len(corpus.speakers)
+    start = f" from {options.from_voice}" if options.from_voice else ""
     return (
         f"{corpus.minutes:.1f} minutes of {speakers} speaker{'s' * (speakers > 1)}: a "
-        f"teacher of {counts[0]} updates ({options.train_config}), its student of one "
-        f"step of {counts[1]}, on {where}"
+        f"teacher of {counts[0]} updates{start} ({options.train_config}), its student "
+        f"of one step of {counts[1]}, on {where}"
     )

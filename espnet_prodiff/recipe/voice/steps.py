@@ -48,7 +48,8 @@ class Done:
 
 
 def _key(step: str, options: Options) -> str:
-    return step if step in ("data", "features") else f"{step} {options.tts_exp}"
+    place = options.dumpdir if step in ("data", "features") else options.tts_exp
+    return f"{step} {place}"
 
 
 def _fingerprint(step: str, options: Options) -> str:
