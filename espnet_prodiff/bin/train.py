@@ -86,7 +86,10 @@ def main(cmd: Sequence[str] | None = None) -> None:
     print(f"page:   {voice.page}")
     print(f"voice:  {voice.model}")
     model = shlex.quote(str(voice.model))
-    print(f"speak:  espnet-prodiff say 'Hello there.' -o hello.wav --model {model}")
+    who = f" --speaker {voice.speaker}" if voice.speaker else ""
+    print(
+        f"speak:  espnet-prodiff say 'Hello there.' -o hello.wav --model {model}{who}"
+    )
 
 
 def _absolute(voice: str) -> str:

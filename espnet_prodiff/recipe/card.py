@@ -12,6 +12,7 @@ from espnet_prodiff.recipe.prepare.recipe_files import CORPUS, read_corpus
 
 CARD = "README.md"
 NUM_SAMPLES = 3
+NAMED = 20  # speakers
 PLACE = "THIS_FILE.zip"  # until it has a place on the hub
 TAGS = ("espnet", "espnet_prodiff", "text-to-speech", "audio")
 WHAT = {
@@ -85,12 +86,16 @@ def _front_matter(options: Options) -> list[str]:
 def _data(options: Options) -> list[str]:
     lengths = read_table(options.org(options.train_set) / "utt2num_samples")
     minutes = sum(map(int, lengths.values())) / options.sampling_rate / 60
-    speakers = len(set(read_table(options.org(options.train_set) / "utt2spk").values()))
-    plural = "s" if speakers > 1 else ""
-    return [
-        f"- Data: {len(lengths)} utterances, {minutes:.1f} minutes, "
-        f"{speakers} speaker{plural}"
-    ]
+    names = _speakers(options)
+    who = f"{len(names)} speaker{'s' * (len(names) > 1)}"
+    if options.use_sid:
+        more = " ..." if len(names) > NAMED else ""
+        who += f" (`--speaker`): {', '.join(names[:NAMED])}{more}"
+    return [f"- Data: {len(lengths)} utterances, {minutes:.1f} minutes, {who}"]
+
+
+def _speakers(options: Options) -> list[str]:
+    return sorted(set(read_table(options.org(options.train_set) / "utt2spk").values()))
 
 
 def _contract(options: Options, config: Mapping[str, Any]) -> list[str]:
@@ -118,11 +123,11 @@ def _commands(options: Options, config: Mapping[str, Any]) -> list[str]:
             "    espnet-prodiff say 'Hello.' -o hello.wav --model VOICE "
             f"--vocoder {place}",
         ]
+    voice = place + (f" --speaker {_speakers(options)[0]}" if options.use_sid else "")
     return [
         "    pip install espnet_prodiff",
-        f"    espnet-prodiff say 'Hello.' -o hello.wav --model {place}",
-        '    python3 -c "from espnet_prodiff import Text2Speech as T; '
-        f"T.from_pretrained('{place}')('Hello.')\"",
+        f"    espnet-prodiff say 'Hello.' -o hello.wav --model {voice}",
+        f"    espnet-prodiff say -f story.txt -o story.flac --model {voice}",
     ]
 
 

@@ -36,12 +36,14 @@ class Voice:
         page: ``index.html`` of its results.
         table: ``results.md``.
         samples: Three sentences of the test set as it says them.
+        speaker: One of its speakers, where there are several.
     """
 
     model: Path
     page: Path
     table: Path
     samples: list[Path]
+    speaker: str | None
 
 
 def train_voice(folder: Path, wish: Wish, again: str) -> Voice:
@@ -80,7 +82,8 @@ def train_voice(folder: Path, wish: Wish, again: str) -> Voice:
         with atomic_path(model) as temporary:
             shutil.copyfile(packed, temporary)
         paths = [p.resolve() for p in (model, results / "index.html", table)]
-        return Voice(*paths, [sample.resolve() for sample in samples])
+        speaker = corpus.speakers[0] if len(corpus.speakers) > 1 else None
+        return Voice(*paths, [sample.resolve() for sample in samples], speaker)
 
 
 @contextlib.contextmanager

@@ -180,6 +180,7 @@ def test_mistakes_are_found_at_once(folder, tmp_path):
     for words, message in (
         ([str(tmp_path)], "is no directory that espnet-prodiff prepare made"),
         ([str(folder), "--size", "huge"], "--size must be one of small, cpu, gpu"),
+        ([str(folder), "--from", "absent.zip"], "absent.zip does not exist"),
         ([str(folder), "--ngpu", "7"], "ngpu is 7, but torch sees"),
         ([str(folder), "--", "--max_epochs", "3"], "unknown option --max_epochs"),
     ):
