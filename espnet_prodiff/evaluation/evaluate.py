@@ -25,6 +25,7 @@ from espnet_prodiff.evaluation.table import Results, write_results
 from espnet_prodiff.extras import install_command
 from espnet_prodiff.fileio.audio import read_audio, write_audio
 from espnet_prodiff.inference.loading import load_acoustic_model
+from espnet_prodiff.inference.mel_contract import MelContract
 from espnet_prodiff.inference.text2speech import Text2Speech
 
 UPPER_BOUND = "recordings through the vocoder"
@@ -187,7 +188,7 @@ def _load(
         first = models[0].path
     elif train_config:
         weights = sorted(Path(train_config).parent.glob("*.pth"))
-        weights = [path for path in weights if path.name != "checkpoint.pth"]
+        weights = [path for path in weights if not path.stem.startswith("checkpoint")]
         if not weights:
             raise DataError(f"No model beside {train_config}: pass one with --model.")
         first = weights[0]
@@ -201,6 +202,9 @@ def _load(
     )
     if text2speech.feats_extract is None:
         raise DataError(f"{first} has no feature extractor of its own.")
+    if models and text2speech.fs is not None:
+        contract = MelContract.of_feats_extract(text2speech.feats_extract)
+        contract.require_rate(data.fs, f"{data.directory}/wav.scp")
     by_path = {first: text2speech.model}
     loaded = []
     for model in models if data.durations else ():

@@ -23,6 +23,7 @@ from espnet2.tts.feats_extract.abs_feats_extract import AbsFeatsExtract
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
 from espnet_prodiff.common.espeak import require_g2p
+from espnet_prodiff.common.meaning import attach_meaning
 from espnet_prodiff.common.mel_matrix import mel_matrix
 from espnet_prodiff.common.plugin import FORMAT_KEY
 
@@ -66,7 +67,9 @@ def build_directly(args: argparse.Namespace) -> ESPnetTTSModel | None:
     tts = tts_class(idim=idim, odim=odim, **args.tts_conf)
     tts.take_features(feats_extract, parts["normalize"])
     conf = options.get("model_conf") or {}
-    return ESPnetTTSModel(feats_extract=feats_extract, tts=tts, **parts, **conf)
+    model = ESPnetTTSModel(feats_extract=feats_extract, tts=tts, **parts, **conf)
+    attach_meaning(model, args)
+    return model
 
 
 def build_preprocessor(args: argparse.Namespace) -> Callable | None:

@@ -32,6 +32,7 @@ class MelContract:
         mel_scale: ``"slaney"`` or ``"htk"``.
         center: Whether frame k is centred on sample ``k * hop_length``.
         normalized: Whether the spectrum is divided by the root of the FFT size.
+        onesided: Whether the spectrum ends at half the rate.
     """
 
     fs: int
@@ -46,6 +47,7 @@ class MelContract:
     mel_scale: str = "slaney"
     center: bool = True
     normalized: bool = False
+    onesided: bool = True
 
     @classmethod
     def of_feats_extract(cls, feats_extract: Any) -> MelContract:
@@ -67,6 +69,7 @@ class MelContract:
             htk=feats_extract.logmel.mel_options["htk"],
             center=feats_extract.stft.center,
             normalized=feats_extract.stft.normalized,
+            onesided=feats_extract.stft.onesided,
         )
 
     @classmethod

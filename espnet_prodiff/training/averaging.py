@@ -12,6 +12,7 @@ import torch
 from espnet2.train.reporter import Reporter
 from torch import Tensor
 
+from espnet_prodiff.common.meaning import with_meaning
 from espnet_prodiff.fileio.checkpoint import load_weights
 from espnet_prodiff.training.keeping import model_file, point
 
@@ -67,4 +68,4 @@ def mean_weights(files: Sequence[Path]) -> dict[str, Tensor]:
             if name in sums:
                 sums[name] += value
     means = {k: (v / len(files)).to(best[k].dtype) for k, v in sums.items()}
-    return best | means
+    return with_meaning(best | means, best)

@@ -9,6 +9,7 @@ from espnet_prodiff.errors import ConfigError
 from espnet_prodiff.fileio.atomic import atomic_path
 from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.training.registry import CLASSES
+from espnet_prodiff.training.teacher import RECORD, data_options
 
 KEPT_CONFIG = ".config.yaml"
 
@@ -43,11 +44,17 @@ def refuse_changed_model(output_dir: Path, args: argparse.Namespace) -> None:
     for options, config in ((old, before), (new, vars(args))):
         if config.get("scheduler") == "onecyclelr":
             options["total_steps"] = (config["scheduler_conf"] or {}).get("total_steps")
+    theirs, ours = data_options(before), data_options(vars(args))
+    for key in theirs.keys() & ours.keys():  # statistics may be gone
+        old[key], new[key] = theirs[key], ours[key]
+    for key in ("distill_method", "distill_times", "freeze_text_side"):
+        if before.get(key) is not None and (output_dir / RECORD).exists():
+            old[key], new[key] = before[key], getattr(args, key)
     # The checkpoint's model is the average or the raw weights, depending on this.
     old["ema"] = "on" if before.get("ema_decay") else "off"
     new["ema"] = "on" if args.ema_decay else "off"
     changed = [
-        f"{key}: {old.get(key)!r} -> {new.get(key)!r}"
+        f"{key}: {_short(old.get(key))} -> {_short(new.get(key))}"
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
@@ -57,3 +64,7 @@ def refuse_changed_model(output_dir: Path, args: argparse.Namespace) -> None:
             f"({'; '.join(changed)}). Nothing was touched: train in a new experiment "
             "directory (--tag or --tts_exp), or put the options back to resume"
         )
+
+
+def _short(value: object) -> str:
+    return repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:60]}..."

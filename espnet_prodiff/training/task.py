@@ -16,6 +16,7 @@ from espnet2.tasks.tts import TTSTask, tts_choices
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_prodiff.common.espeak import require_g2p
+from espnet_prodiff.common.meaning import attach_meaning
 from espnet_prodiff.common.memory import keep_freed_memory
 from espnet_prodiff.common.model import DiffusionTTS
 from espnet_prodiff.common.plugin import CHECKPOINT_FORMAT, FORMAT_KEY
@@ -46,7 +47,13 @@ from espnet_prodiff.training.options import add_options
 from espnet_prodiff.training.registry import CLASSES, diffusion_classes, register
 from espnet_prodiff.training.resume import refuse_changed_model
 from espnet_prodiff.training.speakers import write_names
-from espnet_prodiff.training.teacher import Teacher, read_teacher, record_teacher
+from espnet_prodiff.training.teacher import (
+    RECORD,
+    Teacher,
+    read_teacher,
+    record_teacher,
+    refuse_other_data,
+)
 from espnet_prodiff.training.trainer import DiffusionTrainer
 
 register()
@@ -125,6 +132,8 @@ class DiffusionTTSTask(TTSTask):
             # A packed student names no other file.
             args.teacher_model_file = args.init_from = None
         args.init_param = []
+        if ours:
+            attach_meaning(model, args)
         return model
 
     @classmethod
@@ -191,8 +200,14 @@ class DiffusionTTSTask(TTSTask):
         if args.tts in CLASSES:
             data_checks.check_data(args)
         refuse_changed_model(output_dir, args)
+        if args.teacher_model_file is None and (output_dir / RECORD).exists():
+            raise ConfigError(
+                f"{output_dir} holds a student ({RECORD}), but no teacher_model_file "
+                "is given: give it to go on, or train in a new experiment directory"
+            )
         if args.teacher_model_file is not None and not args.collect_stats:
             teacher = read_teacher(args.teacher_model_file, args.teacher_num_steps)
+            refuse_other_data(teacher, args)
             record_teacher(output_dir, teacher)
 
     @classmethod

@@ -4,10 +4,16 @@ A plain record: the student holds no module of its teacher, so that the teacher 
 neither saved with it, nor optimised, nor distributed.
 """
 
+import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+
+from espnet_prodiff.common.meaning import differences, digest
 from espnet_prodiff.common.plugin import FORMAT_KEY
 from espnet_prodiff.errors import ConfigError
 from espnet_prodiff.fileio.checkpoint import file_sha256
@@ -80,6 +86,61 @@ def read_teacher(model_file: str | Path, num_steps: int | None = None) -> Teache
             f"teacher_num_steps is {num_steps}"
         )
     return Teacher(model_file, config, num_steps)
+
+
+def data_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what two models' options have to share for one to learn from the other.
+
+    Or for one training to be the other's continuation.
+    """
+    tokens = options.get("token_list")
+    if isinstance(tokens, str | Path):
+        tokens = Path(tokens).read_text(encoding="utf-8").split("\n")
+        tokens = tokens if tokens[-1] else tokens[:-1]
+    found = {"token_list": tokens}
+    for name in ("token_type", "cleaner", "g2p"):
+        value = options.get(name)
+        found[name] = None if value in ("none", "None") else value
+    if options.get("feats_extract") is not None and options.get("odim") is None:
+        features = LogMelFbank if options["feats_extract"] == "fbank" else None
+        conf = options.get("feats_extract_conf") or {}
+        defaults = features(**conf).get_parameters() if features else {}
+        found["feats_extract"] = options["feats_extract"]
+        for name, value in (conf | defaults).items():
+            found[f"feats_extract_conf {name}"] = value
+    for part in ("normalize", "pitch_normalize", "energy_normalize"):
+        file = (options.get(f"{part}_conf") or {}).get("stats_file")
+        found[part] = options.get(part)
+        if options.get(part) == "global_mvn" and file and Path(file).is_file():
+            with np.load(file) as stats:
+                numbers = [stats[name].tolist() for name in sorted(stats.files)]
+            found[f"{part} statistics"] = digest(numbers)
+    return found
+
+
+def refuse_other_data(teacher: Teacher, args: argparse.Namespace) -> None:
+    """Refuse a teacher of other tokens, features, texts or statistics.
+
+    Raises:
+        ConfigError: The message names each difference.
+    """
+    theirs, ours = data_options(teacher.config), data_options(vars(args))
+    both = theirs.keys() & ours.keys()  # statistics may be gone
+    changed = differences(
+        {key: _shown(theirs[key]) for key in both},
+        {key: _shown(ours[key]) for key in both},
+        ("teacher", "student"),
+    )
+    if changed:
+        raise ConfigError(
+            f"the teacher {teacher.model_file} was trained on other data than its "
+            "student would be:\n" + "\n".join(changed) + "\ntake the teacher's "
+            "options and statistics, or a teacher of these"
+        )
+
+
+def _shown(value: Any) -> Any:
+    return f"{len(value)} tokens, {digest(value)}" if isinstance(value, list) else value
 
 
 def record_teacher(output_dir: Path, teacher: Teacher) -> None:
