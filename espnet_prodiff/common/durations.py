@@ -8,6 +8,7 @@ from torch import Tensor
 from espnet_prodiff.errors import InputError, UserError
 
 MAX_FRAMES = 1000  # of a token, some twelve seconds: longer is not learnt yet
+MAX_UTTERANCE = 60_000  # some ten minutes; masks of ESPnet take its square in bytes
 
 
 def durations_from_log(
@@ -42,6 +43,13 @@ def durations_from_log(
             f"with alpha {length_scale} and speed {speed} a token would last for "
             f"{frames.max():.3g} frames, expected at most {MAX_FRAMES}: take a smaller "
             "alpha or more speed (at 1, the model has not learnt to predict durations)"
+        )
+    longest = float(frames.masked_fill(~valid, 0).sum(1).max())
+    if longest > MAX_UTTERANCE:
+        raise UserError(
+            f"with alpha {length_scale} and speed {speed} an utterance would last for "
+            f"{longest:.6g} frames, expected at most {MAX_UTTERANCE}: speak its "
+            "sentences one by one"
         )
     frames = frames.long()
     # An utterance predicted to be empty gets one frame a token instead.

@@ -12,6 +12,7 @@ import soundfile
 from espnet_prodiff.errors import DataError
 from espnet_prodiff.fileio.atomic import atomic_path
 
+LOUDEST = 2  # of samples in [-1, 1]
 ARCHIVE = re.compile(r".*\.ark:\d+")
 
 
@@ -90,7 +91,7 @@ def check_samples(samples: np.ndarray, where: str) -> None:
     """Refuse audio (T_wav,) that cannot be trained on; ``where`` names it.
 
     Raises:
-        DataError: No samples, NaN or infinite samples.
+        DataError: No samples, NaN or infinite samples, or none of a wave in [-1, 1].
     """
     if not len(samples):
         raise DataError(f"{where}: found 0 samples, expected speech (it is empty)")
@@ -100,6 +101,39 @@ def check_samples(samples: np.ndarray, where: str) -> None:
             f"{where}: found {len(bad)} NaN or infinite samples (first at {bad[0]}), "
             "expected finite ones"
         )
+
+
+def check_loudness(samples: np.ndarray, where: str) -> None:
+    """Refuse audio (T_wav,) that is no wave in [-1, 1], or one number all through.
+
+    Raises:
+        DataError: What was found.
+    """
+    loudest = float(np.abs(samples).max())
+    if loudest > LOUDEST:
+        raise DataError(
+            f"{where}: its audio reaches {loudest:.6g}, expected samples from -1 to 1: "
+            "divide integers by their full scale"
+        )
+    if float(np.ptp(samples)) == 0:
+        raise DataError(
+            f"{where}: all of its samples are {samples[0]:.6g}, expected speech"
+        )
+
+
+def _require_whole(source: str) -> None:
+    """Refuse a WAV file that is shorter than its header says.
+
+    libsndfile reads what there is.
+    """
+    with open(source, "rb") as file:
+        head = file.read(12)
+    if head[:4] == b"RIFF" and head[8:] == b"WAVE":
+        told = int.from_bytes(head[4:8], "little") + 8
+        size = Path(source).stat().st_size
+        # Streams say 0 or the largest number; some writers forget the padding.
+        if 8 < told < 2**32 - 2**16 and size + 1 < told:
+            raise ValueError(f"it is cut off: {size} of {told} bytes")
 
 
 def write_audio(path: str | Path, wav: np.ndarray, fs: int) -> None:
@@ -121,6 +155,7 @@ def _open(source: str, utt: str, where: str, commands: bool) -> io.BytesIO | str
         return io.BytesIO(result.stdout)
     if not Path(source).is_file():
         raise DataError(f"{where} does not exist: no such file, expected audio")
+    _require_whole(source)
     return source
 
 

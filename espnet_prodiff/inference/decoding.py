@@ -189,7 +189,8 @@ class _Decoder:
         start = self._clock()
         try:
             outputs = self.text2speech.features(items, self.conf)
-        except (ValueError, IndexError, AssertionError) as error:
+        # torch says RuntimeError where memory ends.
+        except (ValueError, LookupError, AssertionError, RuntimeError) as error:
             if len(batch) > 1:
                 for utterance in batch:
                     self.speak([utterance])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from espnet2.tts.espnet_model import ESPnetTTSModel
 
 from espnet_prodiff.common.rows import lay_out
-from espnet_prodiff.errors import ConfigError
+from espnet_prodiff.errors import ConfigError, UserError
 from espnet_prodiff.fileio.checkpoint import load_model_weights
 from espnet_prodiff.fileio.yaml_files import read_yaml, write_yaml
 from espnet_prodiff.inference.archive import SUFFIXES, fetch_model
@@ -56,14 +59,66 @@ def load_acoustic_model(
             f"training config {config} lacks {', '.join(missing)}: pass the "
             "config.yaml that the training wrote, not the one that it read"
         )
+    _check_values(options, config)
     with tempfile.TemporaryDirectory() as folder:
+        built = config
         if find_statistics(options, config):
-            config = Path(folder) / "config.yaml"
-            write_yaml(config, options)
-        model, args = _build(config, options, model_file, device)
+            built = Path(folder) / "config.yaml"
+            write_yaml(built, options)
+        with as_config_error(config):
+            model, args = _build(built, options, model_file, device)
     if getattr(model.tts, "runs_on_rows", False):
         lay_out(model.tts)
     return model.eval(), args
+
+
+def _check_values(options: dict[str, Any], config: Path) -> None:
+    """Refuse what a config would be read for without end, or is of another kind."""
+    tokens = options["token_list"]
+    wrong = None
+    if not (isinstance(tokens, list) and all(isinstance(x, str) for x in tokens)):
+        wrong = "token_list", tokens, "a list of tokens"
+    elif not isinstance(options["tts"], str):
+        wrong = "tts", options["tts"], "the name of a model"
+    for name in ("tts_conf", "feats_extract_conf", *STATISTICS, "model_conf"):
+        if not isinstance(options.get(name), dict | None):
+            wrong = name, options[name], "a mapping"
+    for name in ("bpemodel", "non_linguistic_symbols"):
+        value = options.get(name)
+        special = isinstance(value, str) and Path(value).exists()
+        special = special and not Path(value).is_file()  # /dev/zero
+        if special or not isinstance(value, str | list | None):
+            wrong = name, value, "a file"
+    for name in STATISTICS:
+        conf = options.get(name)
+        file = conf.get("stats_file") if isinstance(conf, dict) else None
+        if not isinstance(file, str | None):
+            wrong = f"stats_file of {name}", file, "a file"
+    if wrong:
+        name, value, expected = wrong
+        raise ConfigError(
+            f"training config {config}: {name} is {str(value)[:60]!r}, expected "
+            f"{expected}"
+        )
+
+
+@contextmanager
+def as_config_error(config: Path) -> Iterator[None]:
+    """Raise whatever a config's values trip as a `ConfigError` that names the file."""
+    try:
+        yield
+    except (UserError, FileNotFoundError, ModuleNotFoundError):
+        raise
+    except AttributeError as error:
+        missing = re.search(r"'Namespace' object has no attribute '(\w+)'", str(error))
+        what = f"lacks {missing.group(1)}" if missing else f"cannot be used: {error}"
+        raise ConfigError(f"training config {config} {what}") from error
+    except Exception as error:
+        raise ConfigError(
+            f"training config {config} describes no model that can be built "
+            f"({type(error).__name__}: {str(error)[:300]}): use the one that the "
+            "training wrote"
+        ) from error
 
 
 def _build(

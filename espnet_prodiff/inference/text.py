@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from espnet_prodiff.errors import InputError, TextError, check_choice
+from espnet_prodiff.errors import InputError, TextError, UserError, check_choice
 from espnet_prodiff.inference.normalization.normalizer import TextNormalizer
 from espnet_prodiff.inference.normalization.voice import voice_of
 from espnet_prodiff.inference.pronunciation import Pronunciation
@@ -22,6 +22,9 @@ TEXT_NORMALIZERS = ("auto", "english", "none")
 LINE_BREAKS = re.compile(r"\s*[\n\r\t\f\v\x85\u2028\u2029]\s*")
 GLUED = re.compile(r"([;:,.!?\u2014\u2026]*)(.*)", re.DOTALL)
 LANGUAGE_FLAG = re.compile(r"\([a-z]{2,3}(?:-[a-z0-9-]+)?\)")
+# espeak ends a text at a NUL, and no g2p can encode a surrogate.
+UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\x80-\x84\x86-\x9f\ud800-\udfff]+")
+MAX_CHARACTERS, MAX_TOKENS = 20_000, 4000  # attention takes memory by their square
 SHOWN = 80  # characters of a text in a message
 
 
@@ -90,9 +93,14 @@ class TextToIds:
                 "this model was trained on token ids (use_preprocessor: false): pass "
                 "ids, not a string"
             )
-        if not text.strip():
-            raise TextError("the text is empty: expected something to say")
+        text = self._checked(text)
         tokens = self.tokens(text)
+        if len(tokens) > MAX_TOKENS:
+            raise TextError(
+                f"the text {shortened(text)} has {len(tokens)} tokens, at most "
+                f"{MAX_TOKENS} are spoken at once: give its sentences one by one, or "
+                "to espnet-prodiff say"
+            )
         table = self.preprocess.token_id_converter.token2id
         unknown = [(i, token) for i, token in enumerate(tokens) if token not in table]
         if unknown:
@@ -110,6 +118,27 @@ class TextToIds:
         if not tokens:
             raise TextError(f"nothing to say is left of the text {shortened(text)}")
         return np.array([table[token] for token in tokens], dtype=np.int64)
+
+    def _checked(self, text: str) -> str:
+        if not isinstance(text, str):
+            raise TextError(f"the text is {text!r:.60}, expected a string")
+        if not text.strip():
+            raise TextError("the text is empty: expected something to say")
+        if len(text) > MAX_CHARACTERS:
+            raise TextError(
+                f"the text {shortened(text)} has {len(text)} characters, at most "
+                f"{MAX_CHARACTERS} are spoken at once: give its sentences one by one"
+            )
+        if (found := UNREADABLE.search(text)) is None:
+            return text
+        message = (
+            f"unknown symbols in the text {shortened(text)}: {found.group()!r} "
+            f"(character {found.start() + 1}) is no text"
+        )
+        if self.unknown_symbols == "error":
+            raise TextError(f"{message}: take it out, or unknown_symbols=skip")
+        logging.warning("%s; left out", message)
+        return UNREADABLE.sub("", text)
 
     def tokens(self, text: str) -> list[str]:
         """Return a text's tokens, those that the model does not know among them.
@@ -130,8 +159,16 @@ class TextToIds:
             text = LINE_BREAKS.sub(" ", text).strip()
         if not text.strip():
             return []
-        cleaned = self.preprocess.text_cleaner(text)
-        tokens = self.preprocess.tokenizer.text2tokens(cleaned)
+        try:
+            cleaned = self.preprocess.text_cleaner(text)
+            tokens = self.preprocess.tokenizer.text2tokens(cleaned)
+        except (UserError, ModuleNotFoundError):
+            raise
+        except Exception as error:  # a number of 400 digits, say
+            raise TextError(
+                f"the cleaner or g2p of the model cannot read the text "
+                f"{shortened(text)} ({type(error).__name__}: {error}): rewrite it"
+            ) from error
         return [part for token in tokens for part in self._known_parts(token)]
 
     def _known_parts(self, token: str) -> list[str]:

@@ -10,7 +10,7 @@ from espnet_prodiff.common.precision import set_dtype
 from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.errors import VocoderError
 from espnet_prodiff.inference.find_model import find_model
-from espnet_prodiff.inference.loading import load_acoustic_model
+from espnet_prodiff.inference.loading import as_config_error, load_acoustic_model
 from espnet_prodiff.inference.options import (
     changed_options,
     model_options,
@@ -126,10 +126,11 @@ class Text2Speech(Speaking):
         self.tts = model.tts
         self.normalize = model.normalize
         self.feats_extract = model.feats_extract
-        self.preprocess_fn = build_preprocessor(train_args)
-        self.text_to_ids = TextToIds(
-            self.preprocess_fn, unknown_symbols, text_normalizer, lexicon
-        )
+        with as_config_error(Path(train_config or Path(model_file).parent)):
+            self.preprocess_fn = build_preprocessor(train_args)
+            self.text_to_ids = TextToIds(
+                self.preprocess_fn, unknown_symbols, text_normalizer, lexicon
+            )
         self.use_teacher_forcing = use_teacher_forcing
         self.seed = seed
         self.always_fix_seed = always_fix_seed

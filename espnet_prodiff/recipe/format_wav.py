@@ -12,7 +12,12 @@ from pathlib import Path
 import soundfile
 
 from espnet_prodiff.errors import UserError
-from espnet_prodiff.fileio.audio import Recording, check_samples, read_recording
+from espnet_prodiff.fileio.audio import (
+    Recording,
+    check_loudness,
+    check_samples,
+    read_recording,
+)
 from espnet_prodiff.fileio.kaldi import allow_pipes
 from espnet_prodiff.fileio.tables import check_id, read_table
 
@@ -23,6 +28,7 @@ def read_recordings(scp: dict[str, str]) -> Iterator[tuple[str, str, Recording]]
         check_id(utterance, "wav.scp")
         recording = read_recording(source, utterance, commands=True)
         check_samples(recording.samples, f"utterance {utterance} ({source})")
+        check_loudness(recording.samples, f"utterance {utterance} ({source})")
         yield utterance, source, recording
 
 
@@ -53,9 +59,16 @@ def cut_segments(
             last = recording
             audio = read_recording(scp[recording], recording, commands=True)
         wave, rate, _ = audio
+        seconds = len(wave) / rate
+        if begin < 0 or finish > seconds + 0.5 or -1 < finish < begin:
+            raise UserError(
+                f"segments: utterance {utterance} ({text}) is not inside its "
+                f"recording, which has {seconds:.2f} s"
+            )
         stop = len(wave) if finish == -1 else int(finish * rate)
         piece = wave[int(begin * rate) : stop]
         check_samples(piece, f"segments: utterance {utterance} ({text})")
+        check_loudness(piece, f"segments: utterance {utterance} ({text})")
         yield utterance, "", Recording(piece, rate, "")
 
 

@@ -3,6 +3,7 @@
 import logging
 import shlex
 import shutil
+from collections import Counter
 from pathlib import Path
 
 from espnet_prodiff.errors import UserError
@@ -146,10 +147,22 @@ def filter_data(options: Options) -> None:
         write_table(target / "text", spoken)
         data_dir.filter_to_common_utterances(target, extra)
         left = read_table(target / "text")
+        reasons = {
+            u: "too short" if int(n) <= shortest else "too long"
+            for u, n in lengths.items()
+            if u not in fitting
+        }
+        reasons |= {u: "no text" for u in text if u not in spoken and u in fitting}
+        for utterance in lengths.keys() - left.keys() - reasons.keys():
+            reasons[utterance] = "not in every table"
+        write_table(target / "left_out", data_dir.sort_by_key(reasons))
+        counts = Counter(reasons.values())
         log.info(
-            "stage 4: %s keeps %d of %d utterances (%d too short or long, %d empty)",
-            target, len(left), len(lengths), len(lengths) - len(fitting),
-            len(text) - len(spoken),
+            "stage 4: %s keeps %d of %d utterances%s",
+            target, len(left), len(lengths),
+            f"; left out, by name in {target / 'left_out'}: "
+            + ", ".join(f"{n} {reason}" for reason, n in sorted(counts.items()))
+            if reasons else "",
         )  # fmt: skip
         if options.use_spk_embed:
             filter_embeddings(options, name)

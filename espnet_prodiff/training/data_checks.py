@@ -12,13 +12,17 @@ from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 
 from espnet_prodiff.errors import DataError
 from espnet_prodiff.fileio import kaldi  # noqa: F401 - guards ESPnet's readers
+from espnet_prodiff.fileio.audio import LOUDEST, check_loudness
 from espnet_prodiff.fileio.tables import read_table
+from espnet_prodiff.training.data_tables import (
+    HOW_TO_GET_DURATIONS,
+    check_ids,
+    check_tables,
+    check_tokens,
+    read_statistics,
+)
 from espnet_prodiff.training.registry import CLASSES
 
-HOW_TO_GET_DURATIONS = (
-    "give tts.sh --teacher_dumpdir <dir> with <dir>/<set>/durations (from MFA, a "
-    "Tacotron 2 teacher, or the learned aligner: python3 -m espnet_prodiff.bin.align)"
-)
 HOW_TO_GET_LABELS = (
     "run the recipe with --use_sid true, where the speakers of utt2spk are the "
     "classes, or give a file of lines 'utterance label' as sids,text_int"
@@ -36,6 +40,7 @@ class CheckedPreprocessor:
         self.preprocess = preprocess
         self.hop_length = hop_length
         self._warned: set[str] = set()
+        self._embedding_size: int | None = None
 
     def __call__(self, uid: str, data: dict) -> dict[str, np.ndarray]:
         """Check and preprocess an utterance.
@@ -53,6 +58,9 @@ class CheckedPreprocessor:
         speech = data.get("speech")
         if speech is not None and speech.dtype.kind == "f":
             self._check_speech(uid, speech)
+        spembs = data.get("spembs")
+        if spembs is not None:
+            self._check_embedding(uid, spembs)
         durations = data.get("durations")
         if durations is not None and durations.ndim == 2:  # see DiffWave.forward
             self._check_mels(uid, durations, speech)
@@ -88,18 +96,22 @@ class CheckedPreprocessor:
             raise DataError(f"utterance {uid}: its audio holds NaN or infinite samples")
         if speech.ndim != 1:
             return  # ready-made features
-        loudest = np.abs(speech).max()
-        if loudest > 2:
-            raise DataError(
-                f"utterance {uid}: its audio reaches {loudest:.6g}, expected samples "
-                "from -1 to 1: divide integers by their full scale"
-            )
+        if np.abs(speech).max() > LOUDEST:
+            check_loudness(speech, f"utterance {uid}")
         stuck = (np.abs(speech[1:]) >= FULL_SCALE) & (speech[1:] == speech[:-1])
         if stuck.sum() > 0.001 * len(speech) and uid not in self._warned:
             self._warned.add(uid)
             logging.warning(
                 f"utterance {uid}: {stuck.mean():.1%} of its samples stay at full "
                 "scale: its audio is clipped, and a model learns the distortion"
+            )
+
+    def _check_embedding(self, uid: str, spembs: np.ndarray) -> None:
+        size = self._embedding_size = self._embedding_size or spembs.size
+        if spembs.ndim != 1 or spembs.size != size or not np.isfinite(spembs).all():
+            raise DataError(
+                f"utterance {uid}: its speaker embedding has the shape {spembs.shape}, "
+                f"expected {size} finite numbers"
             )
 
     def _check_mels(self, uid: str, mels: np.ndarray, speech: np.ndarray) -> None:
@@ -139,10 +151,11 @@ def check_data(args: argparse.Namespace) -> None:
     """Check the files of a training before anything is written.
 
     Raises:
-        DataError: If durations or labels are missing for the training or for an
-            utterance, audio has another sampling rate, or the statistics are of
-            another corpus or another number of mel bins.
+        DataError: If durations or labels are missing for the training, a table lacks
+            an utterance or its file, audio has another sampling rate, the token list
+            cannot be used, or the statistics are of another corpus or size.
     """
+    check_tokens(args)
     for part in ("train", "valid"):
         triples = getattr(args, f"{part}_data_path_and_name_and_type") or []
         files = {name: Path(path) for path, name, _ in triples}
@@ -151,21 +164,27 @@ def check_data(args: argparse.Namespace) -> None:
         for path, name, kind in triples:
             if name == "speech" and kind == "sound":
                 check_sampling_rate(Path(path), args.feats_extract_conf or {})
-        shape_files = getattr(args, f"{part}_shape_file")
         if args.tts_conf.get("num_labels") is not None:
-            _check_labels(files.get("sids"), args.tts_conf["num_labels"])
-        if not CLASSES[args.tts].needs_durations:
-            continue
-        if "durations" not in files:
+            if "sids" not in files:
+                raise DataError(
+                    f"num_labels is {args.tts_conf['num_labels']}, but no sids: "
+                    f"{HOW_TO_GET_LABELS}"
+                )
+        if CLASSES[args.tts].needs_durations and "durations" not in files:
             raise DataError(
                 f"tts: {args.tts} needs durations, but --{part}_data_path_and_name_and"
                 f"_type names {', '.join(files)} only: {HOW_TO_GET_DURATIONS}"
             )
-        if shape_files:
-            _check_covered(files["durations"], Path(shape_files[0]))
-    stats_file = (args.normalize_conf or {}).get("stats_file")
-    if args.normalize == "global_mvn" and stats_file is not None:
-        _check_stats(Path(stats_file), args)
+        shape_files = getattr(args, f"{part}_shape_file")
+        check_tables(triples, Path(shape_files[0]) if shape_files else None)
+        for key, name in (("num_labels", "sids"), ("spks", "sids"), ("langs", "lids")):
+            count = args.tts_conf.get(key)
+            if count is not None and count > 1 and name in files:
+                check_ids(files[name], count, key)
+    for part in ("", "pitch_", "energy_"):
+        file = (getattr(args, f"{part}normalize_conf", None) or {}).get("stats_file")
+        if getattr(args, f"{part}normalize", None) == "global_mvn" and file is not None:
+            _check_stats(Path(file), args, is_pitch_or_energy=bool(part))
 
 
 def check_sampling_rate(wav_scp: Path, feats_extract_conf: dict[str, Any]) -> None:
@@ -190,46 +209,15 @@ def check_sampling_rate(wav_scp: Path, feats_extract_conf: dict[str, Any]) -> No
         )
 
 
-def _check_labels(file: Path | None, count: int) -> None:
-    if file is None:
-        raise DataError(f"num_labels is {count}, but no sids: {HOW_TO_GET_LABELS}")
-    for uid, value in read_table(file).items():
-        labels = value.split()
-        if len(labels) != 1 or not labels[0].isdigit() or int(labels[0]) >= count:
-            raise DataError(
-                f"{file}, utterance {uid}: its label is {' '.join(labels)!r}, expected "
-                f"one from 0 to {count - 1} (num_labels of tts_conf is {count}; "
-                "ESPnet's utt2sid counts from 1, so it is the speakers and one more)"
-            )
-
-
-def _check_covered(durations: Path, shapes: Path) -> None:
-    if not durations.is_file():
-        raise DataError(f"{durations} does not exist: {HOW_TO_GET_DURATIONS}")
-    missing = sorted(read_table(shapes).keys() - read_table(durations).keys())
-    if missing:
-        raise DataError(
-            f"{durations} lacks {len(missing)} of the utterances of {shapes}: "
-            f"{', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}. Make their "
-            "durations or take them out of the data directory"
-        )
-
-
-def _check_stats(stats_file: Path, args: argparse.Namespace) -> None:
-    if not stats_file.is_file():
-        raise DataError(f"{stats_file} does not exist: run stage 6 first")
-    with np.load(stats_file) as stats:
-        frames, bins = int(stats["count"]), len(stats["sum"])
+def _check_stats(
+    stats_file: Path, args: argparse.Namespace, is_pitch_or_energy: bool
+) -> None:
     conf = args.feats_extract_conf or {}
-    expected_bins = conf.get("n_mels")
-    if expected_bins is not None and bins != expected_bins:
-        raise DataError(
-            f"{stats_file} is of {bins} mel bins, but the features have "
-            f"{expected_bins}: run stage 6 again with the same options"
-        )
+    bins = 1 if is_pitch_or_energy else conf.get("n_mels")
+    frames, _ = read_statistics(stats_file, bins)
     shapes = [path for path in args.train_shape_file if "speech_shape" in path]
     hop = conf.get("hop_length")
-    if not shapes or hop is None:
+    if not shapes or hop is None or is_pitch_or_energy:
         return
     samples = [int(shape.split(",")[0]) for shape in read_table(shapes[0]).values()]
     expected = sum(length // hop + 1 for length in samples)

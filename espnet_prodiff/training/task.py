@@ -185,6 +185,8 @@ class DiffusionTTSTask(TTSTask):
         keep_freed_memory()
         with ExitStack() as stack:
             if not args.dist_rank:  # the first process or the only one
+                if args.tts in CLASSES:
+                    data_checks.check_data(args)
                 stack.enter_context(only_training_in(Path(args.output_dir)))
                 cls._check_first(args)
             stack.enter_context(atomic_torch_save())
@@ -197,8 +199,6 @@ class DiffusionTTSTask(TTSTask):
     @staticmethod
     def _check_first(args: argparse.Namespace) -> None:
         output_dir = Path(args.output_dir)
-        if args.tts in CLASSES:
-            data_checks.check_data(args)
         refuse_changed_model(output_dir, args)
         if args.teacher_model_file is None and (output_dir / RECORD).exists():
             raise ConfigError(

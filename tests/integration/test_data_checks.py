@@ -33,7 +33,7 @@ def replace_line(path, utt, line):
     "file, line, message",
     [
         ("durations", "u2 3 4 5", "utterance u2: 3 durations, expected 10: one for"),
-        ("durations", "u3 3 -4 9 9 9", "utterance u3: negative durations"),
+        ("durations", "u3 3 -4 9 9 9", "utterance u3: expected integers >= 0"),
         ("durations", "u3 1 1 1 1 1", "u3: its durations sum to 5 frames, but its"),
         ("durations", "", "lacks 1 of the utterances of .*: u2"),
     ],

@@ -132,3 +132,35 @@ def test_espeak_missing_names_its_packages(monkeypatch):
     require_g2p("g2p_en")
     with pytest.raises(ModuleNotFoundError, match="pip install espeakng-loader"):
         require_g2p("espeak_ng_german")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hi\0there", r"'\\x00' \(character 3\) is no text"),
+        ("hi\x07", r"'\\x07' \(character 3\) is no text"),
+        ("hi \udcff", r"'\\udcff' \(character 4\) is no text"),
+        ("h" * 30_000, "has 30000 characters, at most"),
+        (
+            "hello " * 1000,
+            "has 6000 tokens, at most 4000|has 5999 tokens, at most 4000",
+        ),
+    ],
+)
+def test_texts_that_cannot_be_spoken_at_once(text, message, text2speech):
+    with pytest.raises(TextError, match=message):
+        text2speech.text_to_ids(text)
+
+
+def test_what_is_no_text_can_be_left_out(text2speech):
+    skip = TextToIds(text2speech.preprocess_fn, "skip")
+    assert np.array_equal(skip("hi\0 \udcffthere"), skip("hi there"))
+
+
+def test_a_cleaner_that_fails_names_the_text(text2speech, monkeypatch):
+    def fails(text):
+        raise OverflowError("out of range")
+
+    monkeypatch.setattr(text2speech.preprocess_fn, "text_cleaner", fails)
+    with pytest.raises(TextError, match="cannot read the text 'hi there' .*out of ra"):
+        text2speech.text_to_ids("hi there")

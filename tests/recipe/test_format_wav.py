@@ -95,6 +95,12 @@ def test_ark_holds_the_samples(tmp_path):
             lambda d: wav(d, samples=np.array([0.1, np.nan]), subtype="FLOAT"),
             r"1 NaN or infinite samples \(first at 1\)",
         ),
+        (lambda d: wav(d, samples=SINE * 2e6, subtype="FLOAT"), "reaches 1e.06, exp"),
+        (lambda d: wav(d, samples=np.zeros(99)), "all of its samples are 0, expected"),
+        (
+            lambda d: wav(d).write_bytes(wav(d).read_bytes()[:8000]) and d / "a.wav",
+            r"cannot be read \(it is cut off: 8000 of 16044 bytes",
+        ),
         (
             lambda d: (d / "x.wav").write_bytes(b"RIFFjunk") and d / "x.wav",
             "cannot be read",
@@ -113,6 +119,9 @@ def test_bad_audio_names_the_utterance(tmp_path, make, message):
         ("u1 rec 0.1", "has 'rec 0.1', expected 'recording start end'"),
         ("u1 other 0 1", "cut from other, which is not in wav.scp"),
         ("u1 rec 0.5 0.5", "found 0 samples"),
+        ("u1 rec 0.2 98", "is not inside its recording, which has 1.00 s"),
+        ("u1 rec -1 0.5", "is not inside its recording"),
+        ("u1 rec 0.5 0.2", "is not inside its recording"),
     ],
 )
 def test_bad_segments_name_the_utterance(tmp_path, line, message):

@@ -97,7 +97,8 @@ def test_tables_of_stages_two_to_four(recipe, caplog):
         (".backup/text", {"a1": "hello there", "a2": "short", "b1": "a good day"}),
     ):
         assert table(f"dump/raw/tr/{name}") == expected
-    assert "keeps 2 of 4 utterances (1 too short or long, 1 empty)" in caplog.text
+    assert "keeps 2 of 4 utterances; left out, by name in dump/raw/tr" in caplog.text
+    assert table("dump/raw/tr/left_out") == {"a2": "too short", "b2": "no text"}
 
 
 def test_files_of_an_earlier_run_with_more_jobs_are_not_listed(recipe):
