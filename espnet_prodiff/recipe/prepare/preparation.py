@@ -26,6 +26,8 @@ from espnet_prodiff.recipe.prepare.report import write_report
 from espnet_prodiff.recipe.prepare.splits import TEST, TRAIN, VALID, split
 from espnet_prodiff.recipe.prepare.texts import TextReader, check_g2p, choose_g2p
 
+LOWEST, HIGHEST = 8000, 48000  # Hz, of a voice
+
 
 @dataclass(frozen=True)
 class Request:
@@ -80,6 +82,10 @@ def prepare(request: Request) -> Prepared:
     check_choice("--silent_ends", request.limits.silent_ends, SILENT_ENDS)
     check_choice("--speakers", request.speakers, sources.SPEAKERS)
     check_g2p(request.g2p, request.language)
+    if request.fs is not None and not LOWEST <= request.fs <= HIGHEST:
+        raise InputError(
+            f"--fs is {request.fs}, expected {LOWEST} to {HIGHEST} Hz, such as 22050"
+        )
     output = request.output
     if not request.folder.is_dir():
         raise FileNotFoundError(f"folder {request.folder} does not exist")

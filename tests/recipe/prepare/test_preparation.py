@@ -173,6 +173,7 @@ def test_the_fixed_list_does_not_depend_on_the_corpus(prepared):
         (["in", "--g2p", "magic"], "--g2p must be one of auto, lexicon, espeak"),
         (["in", "--lang", "de", "--g2p", "lexicon"], "--g2p lexicon is English"),
         (["in", "--silent_ends", "x"], "--silent_ends must be one of trim, leave_out"),
+        (["in", "--fs", "22"], "--fs is 22, expected 8000 to 48000 Hz"),
         (["in", "--table", "no.csv"], "table no.csv does not exist"),
         (["in"], "1 recordings, but no table and no .txt"),
     ],
