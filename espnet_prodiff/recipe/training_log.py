@@ -4,6 +4,7 @@ import re
 import time
 from pathlib import Path
 
+from espnet_prodiff.errors import ConfigError
 from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.recipe.jobs import Status
 
@@ -38,7 +39,10 @@ class TrainingLog:
             is_written = time.time() - stamp[2] / 1e9 > 1
             if stamp == self.old_config or not is_written or not self.log.exists():
                 return self.status
-            config = read_yaml(self.config, "training config")
+            try:
+                config = read_yaml(self.config, "training config")
+            except ConfigError:
+                return self.status  # half written, for longer than that
             self.status = Status(0, config.get("max_epoch"))
             self.started = True
         if _stamp(self.log)[0] != self.file:  # a new log, the old one was moved
