@@ -7,7 +7,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 PIP_VERSION = pip<26
 RECIPE = egs2_recipe/mini/tts1
 
-.PHONY: mini test lint docs mutants clean
+.PHONY: mini test torture lint docs mutants clean
 
 mini: $(VENV)/.espeak ## Train, distil, speak and evaluate on the embedded corpus
 	cd $(RECIPE) && ./run.sh
@@ -16,6 +16,10 @@ mini: $(VENV)/.espeak ## Train, distil, speak and evaluate on the embedded corpu
 test: $(VENV)/.test ## Lint and run every test
 	$(MAKE) lint
 	python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests
+
+# Generated faults: files, texts, kills; e.g. MINUTES=120 SEED=1000000
+torture: $(VENV)/.test
+	python -m tests.torture --minutes $(or $(MINUTES),10) --seed $(or $(SEED),0)
 
 lint: $(VENV)/.test
 	ruff check .
