@@ -15,6 +15,7 @@ import numpy as np
 MOMENTUM = np.float32(0.99)
 MOST = 5.0  # an update changes a magnitude by this factor at most
 SMALLEST = np.float32(1e-8)
+ONE_THREAD = 2**18  # multiplications
 
 
 class Start(NamedTuple):
@@ -87,15 +88,15 @@ class MelInversion:
 
     def magnitudes(self, mel: np.ndarray) -> np.ndarray:
         """Magnitudes (F, bins) that agree with a mel (F, n_mels)."""
-        first = np.maximum(mel @ self.inverse, np.float32(1e-5))
+        first = np.maximum(_product(mel, self.inverse), np.float32(1e-5))
         for _ in range(3):
             first = self.agree(first, mel)
         return first
 
     def agree(self, magnitudes: np.ndarray, mel: np.ndarray) -> np.ndarray:
         """One multiplicative update of magnitudes (F, bins) towards a mel."""
-        ratio = mel / np.maximum(magnitudes @ self.mel_matrix.T, SMALLEST)
-        factor = (np.clip(ratio, 1 / MOST, MOST) @ self.mel_matrix) / self.weight
+        ratio = mel / np.maximum(_product(magnitudes, self.mel_matrix.T), SMALLEST)
+        factor = _product(np.clip(ratio, 1 / MOST, MOST), self.mel_matrix) / self.weight
         return np.where(self.covered, magnitudes * factor, magnitudes)
 
     def analytic(self, magnitudes: np.ndarray) -> Start:
@@ -135,6 +136,18 @@ class MelInversion:
             weight[part : part + count] += self.envelope[part]
         wave = (wave / np.maximum(weight, SMALLEST)).reshape(-1)
         return wave[self.n_fft // 2 :][: (count - 1) * hop]
+
+
+def _product(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Multiply rows (F, K) by a matrix (K, N), some rows at a time.
+
+    So few that OpenBLAS takes one thread: its threads wait busily for each other, which
+    takes longer than these products, and their number would change the rounding.
+    """
+    some = max(1, ONE_THREAD // matrix.size)
+    padded = np.pad(rows, ((0, -len(rows) % some), (0, 0)))
+    parts = padded.reshape(-1, some, rows.shape[1]) @ matrix
+    return parts.reshape(-1, matrix.shape[1])[: len(rows)]
 
 
 def _with_phases(start: Start) -> np.ndarray:

@@ -77,7 +77,8 @@ class InversionGraph(nn.Module):
         along = start.difference.cumsum(1)
         step = along + (start.advance - along).gather(1, peak)
         # phase[n, k] = phase[n - 1, peak[n, k]] + step[n, k], in jumps of 1, 2, 4 ...
-        own = torch.arange(self.bins)[None]
+        # Of a length that the graph does not know, or its repetitions would be stored.
+        own = torch.zeros_like(peak[:1]) + torch.arange(self.bins)
         jump = 1
         while jump < MOST_FRAMES:
             shifted = torch.cat([own.expand(jump, -1), peak])[: peak.shape[0]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,16 +49,14 @@ class Loader:
 
     Args:
         folder: Where they lie.
-        threads: Of each; None: one a core.
+        threads: Of each.
         providers: Of onnxruntime, the best first.
     """
 
-    def __init__(
-        self, folder: Path, threads: int | None, providers: Sequence[str]
-    ) -> None:
+    def __init__(self, folder: Path, threads: int, providers: Sequence[str]) -> None:
         self.folder, self.providers = folder, list(providers)
         self.options = onnxruntime.SessionOptions()
-        self.options.intra_op_num_threads = threads or os.cpu_count() or 1
+        self.options.intra_op_num_threads = threads
         self.options.log_severity_level = 3
 
     def __call__(self, name: str) -> Run:

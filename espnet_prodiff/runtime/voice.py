@@ -52,7 +52,7 @@ class Voice:
         self,
         folder: str | Path,
         *,
-        threads: int | None = None,
+        threads: int = 1,
         providers: Sequence[str] = ("CPUExecutionProvider",),
         unknown_symbols: str = "error",
         text_normalizer: str = "auto",
@@ -62,7 +62,8 @@ class Voice:
 
         Args:
             folder: What `espnet-prodiff export` has written.
-            threads: Of onnxruntime; default: one a core.
+            threads: Of onnxruntime. More take little off the time of a sentence and
+                change the rounding.
             providers: Of onnxruntime, the best first.
             unknown_symbols: "error" or "skip", see `TextToIds`, as the next two.
             text_normalizer: "auto", "english" or "none".

@@ -2,8 +2,9 @@
 
 Each is computed alone, on one thread, so that its samples do not depend on what else is
 asked for: the rounding of a matrix product changes with the size of a batch. What waits
-is taken in rounds, a sentence of every request before the second of any: who has asked
-for a book does not keep the others from their first sound.
+is taken by age, and the second sentence of a request is as old as the first of one that
+came `ROUND` requests later, and so on: who has asked for a book does not keep the
+others from their first sound, and gets on all the same.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import Any
 from espnet_prodiff.errors import InputError, TextError, UserError
 from espnet_prodiff.inference.streaming import Piece, stream
 from espnet_prodiff.runtime.voice import Voice
+
+ROUND = 8
 
 Output = dict[str, Any]
 
@@ -127,7 +130,7 @@ class Engine:
 
     def __init__(self, workers: int, most: int) -> None:
         self.workers, self.most = workers, most
-        self._heap: list[tuple[int, int, Speech]] = []
+        self._heap: list[tuple[int, int, int, Speech]] = []
         self._count = itertools.count()
         self._changed = threading.Condition()
         self._open: set[Speech] = set()
@@ -168,8 +171,10 @@ class Engine:
         speech = Speech(voice, pieces, conf, loop)
         with self._changed:
             self._open.add(speech)
+            arrival = next(self._count)
             for number in range(len(pieces)):
-                heapq.heappush(self._heap, (number, next(self._count), speech))
+                age = arrival + ROUND * number
+                heapq.heappush(self._heap, (age, arrival, number, speech))
             self._changed.notify_all()
         return speech
 
@@ -188,7 +193,7 @@ class Engine:
                     self._changed.wait()
                 if self._stopped:
                     return
-                number, _, speech = heapq.heappop(self._heap)
+                _, _, number, speech = heapq.heappop(self._heap)
             start = time.monotonic()
             if not speech.cancelled:
                 speech._speak(number)

@@ -76,7 +76,7 @@ async def until(condition):
 def test_first_sentences_come_first():
     async def test(engine, voice, submit):
         book = submit("a1", "a2", "a3")
-        await until(lambda: engine._heap[0][0] == 1)  # a1 is being spoken
+        await until(lambda: len(engine._heap) == 2)  # a1 is being spoken
         others = [submit("b1", "b2"), submit("c1")]
         voice.may.release(6)
         found = [await read(speech) for speech in (book, *others)]
@@ -85,6 +85,18 @@ def test_first_sentences_come_first():
         assert engine.waiting == 0
 
     with_engine(test)
+
+
+def test_a_book_is_read_to_its_end_however_many_ask_for_a_word():
+    async def test(engine, voice, submit):
+        book = submit("a1", "a2", "a3")
+        words = [submit(f"w{number}") for number in range(30)]
+        voice.may.release(33)
+        for speech in (book, *words):
+            await read(speech)
+        assert [voice.spoken.index(f"a{i}") for i in (1, 2, 3)] == [0, 8, 17]
+
+    with_engine(test, most=40)
 
 
 def test_a_full_queue_refuses_and_who_hangs_up_makes_room():
