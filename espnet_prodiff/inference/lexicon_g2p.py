@@ -98,7 +98,7 @@ class LexiconG2p:
                 f"{', '.join(missing)}: words that are spelled need every letter"
             )
         self.guesser = guesser
-        self.phones = {p for phones in self.lexicon.values() for p in phones.split()}
+        self.phones = set(" ".join(self.lexicon.values()).split())
         self.phones |= set(self.guesser.sizes["phones"])
         self.aliases = _aliases(self.phones)
 
