@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -57,23 +58,31 @@ def meaning_of(args: argparse.Namespace, model: ESPnetTTSModel) -> dict[str, str
 def attach_meaning(model: ESPnetTTSModel, args: argparse.Namespace) -> None:
     """Write the meaning beside the weights when they are saved; compare when loaded."""
     meaning = meaning_of(args, model)
+    model.tts.register_state_dict_post_hook(partial(_write, meaning))
+    model.tts.register_load_state_dict_pre_hook(partial(_compare, meaning))
 
-    def save(module: Any, states: Any, prefix: str, beside: dict[str, Any]) -> None:
-        beside[KEY] = meaning
 
-    def load(
-        module: Any, states: Any, prefix: str, beside: dict[str, Any], *_: Any
-    ) -> None:
-        theirs = beside.get(KEY)
-        if isinstance(theirs, dict) and theirs != meaning:
-            raise CheckpointError(
-                "these weights were trained under another config:\n"
-                + "\n".join(differences(theirs, meaning, ("weights", "config")))
-                + "\nuse the config.yaml that lay beside them"
-            )
+def _write(
+    meaning: dict[str, str], module: Any, states: Any, prefix: str, beside: dict
+) -> None:
+    beside[KEY] = meaning
 
-    model.tts.register_state_dict_post_hook(save)
-    model.tts.register_load_state_dict_pre_hook(load)
+
+def _compare(
+    meaning: dict[str, str],
+    module: Any,
+    states: Any,
+    prefix: str,
+    beside: dict,
+    *_: Any,
+) -> None:
+    theirs = beside.get(KEY)
+    if isinstance(theirs, dict) and theirs != meaning:
+        raise CheckpointError(
+            "these weights were trained under another config:\n"
+            + "\n".join(differences(theirs, meaning, ("weights", "config")))
+            + "\nuse the config.yaml that lay beside them"
+        )
 
 
 def differences(

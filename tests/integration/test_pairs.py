@@ -1,5 +1,6 @@
 """Files that do not belong together: meanings are compared, not shapes alone."""
 
+import pickle
 import shutil
 
 import numpy as np
@@ -57,6 +58,16 @@ def test_weights_under_their_own_config_elsewhere_are_taken(model, tmp_path):
     states = load_weights(weights)
     del states._metadata  # as in files of earlier versions
     assert all(key.count("meaning") == 0 for key in states)
+
+
+def test_a_model_goes_to_another_process_with_its_meaning(model):
+    first = Text2Speech(*model).model
+    second = pickle.loads(pickle.dumps(first))
+    assert second.state_dict()._metadata["tts"] == first.state_dict()._metadata["tts"]
+    second.load_state_dict(first.state_dict())
+    second.state_dict()._metadata["tts"]["espnet_prodiff"]["tokens"] = "others"
+    with pytest.raises(CheckpointError, match="tokens: others .weights"):
+        first.load_state_dict(second.state_dict())
 
 
 @pytest.fixture
