@@ -3,9 +3,9 @@
     python3 benchmarks/finetuning.py WORK --json benchmarks/results/finetuning.json
 
 In WORK flite's voice `rms` reads sentences (`egs2_recipe/flite`, exact durations);
-both starts get the same data, config, updates and seeds. Speech and mels of held-out
-sentences are measured by `bin.evaluate`. What is there already is not made again.
-Needs the Debian packages flite1-dev and wamerican.
+both starts get the same data, config, updates and seeds. Speech of held-out sentences
+is measured by `bin.evaluate`. What is there already is not made again. Needs the
+Debian packages flite1-dev and wamerican.
 """
 
 import argparse
@@ -81,7 +81,8 @@ def train(work: Path, start: str, updates: int, seed: int) -> tuple[Path, float]
         after = os.times()
         spent = after.children_user + after.children_system
         spent -= before.children_user + before.children_system
-        run(work, "--stage", "8", "--stop_stage", "8", *words, "--inference_nj", "1")
+        words += ["--inference_args", f"--num_steps {STEPS}", "--inference_nj", "1"]
+        run(work, "--stage", "8", "--stop_stage", "8", *words)
         seconds.write_text(f"{spent:.1f}\n")
     return exp, float(seconds.read_text())
 
@@ -92,12 +93,10 @@ def evaluate(work: Path, exps: dict[str, Path]) -> dict:
     command = [sys.executable, "-m", "espnet_prodiff.bin.evaluate"]
     command += ["--data_dir", str(data), "--output_dir", str(work / "results")]
     command += ["--durations", str(work / "data" / "eval1" / "durations")]
-    command += ["--num_seeds", "2", "--num_pictures", "0"]
+    command += ["--num_pictures", "0"]
     for name, exp in exps.items():
-        decoded = next(exp.glob("decode*")) / "eval1"
+        decoded = next(exp.glob("decode_num_steps*")) / "eval1"
         command += ["--system", f"{name}={decoded}"]
-        model = f"{name}={exp / 'valid.loss.best.pth'}:{STEPS}"
-        command += ["--model", model]
     command += ["--train_config", str(next(iter(exps.values())) / "config.yaml")]
     environment = dict(os.environ, OMP_NUM_THREADS="1")
     subprocess.run(command, cwd=work, env=environment, check=True)
