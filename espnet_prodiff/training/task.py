@@ -75,12 +75,8 @@ class DiffusionTTSTask(TTSTask):
         """Build the model that ``args`` describe; enters our key into ``tts_conf``."""
         args.tts = cls._known_key(args.tts)
         ours = args.tts in CLASSES
+        cls._require_diffusion(args)
         teacher_file = getattr(args, "teacher_model_file", None)
-        if teacher_file is not None and args.tts not in diffusion_classes():
-            raise ConfigError(
-                f"teacher_model_file is for {', '.join(diffusion_classes())}, not for "
-                f"{args.tts}"
-            )
         if not ours and FORMAT_KEY in args.tts_conf:
             raise ConfigError(
                 f"this config is of a model of espnet_prodiff, not of {args.tts}: "
@@ -196,10 +192,11 @@ class DiffusionTTSTask(TTSTask):
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
 
-    @staticmethod
-    def _check_first(args: argparse.Namespace) -> None:
+    @classmethod
+    def _check_first(cls, args: argparse.Namespace) -> None:
         output_dir = Path(args.output_dir)
         refuse_changed_model(output_dir, args)
+        cls._require_diffusion(args)
         if args.teacher_model_file is None and (output_dir / RECORD).exists():
             raise ConfigError(
                 f"{output_dir} holds a student ({RECORD}), but no teacher_model_file "
@@ -240,6 +237,15 @@ class DiffusionTTSTask(TTSTask):
     @classmethod
     def _load_teacher(cls, teacher: Teacher) -> DiffusionTTS:
         return cls.build_model_from_file(teacher.config_file, teacher.model_file)[0].tts
+
+    @staticmethod
+    def _require_diffusion(args: argparse.Namespace) -> None:
+        teacher = getattr(args, "teacher_model_file", None)
+        if teacher is not None and args.tts not in diffusion_classes():
+            raise ConfigError(
+                f"teacher_model_file is for {', '.join(diffusion_classes())}, not for "
+                f"{args.tts}"
+            )
 
     @staticmethod
     def _known_key(key: str) -> str:

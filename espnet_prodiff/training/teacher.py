@@ -100,7 +100,9 @@ def data_options(options: Mapping[str, Any]) -> dict[str, Any]:
     found = {"token_list": tokens}
     for name in ("token_type", "cleaner", "g2p"):
         value = options.get(name)
-        found[name] = None if value in ("none", "None") else value
+        # A g2p of ours stands around a model that is trained on its phones.
+        no_g2p = str(value) in ("none", "None") or str(value).startswith(FORMAT_KEY)
+        found[name] = None if no_g2p else value
     if options.get("feats_extract") is not None and options.get("odim") is None:
         features = LogMelFbank if options["feats_extract"] == "fbank" else None
         conf = options.get("feats_extract_conf") or {}
@@ -126,6 +128,8 @@ def refuse_other_data(teacher: Teacher, args: argparse.Namespace) -> None:
     """
     theirs, ours = data_options(teacher.config), data_options(vars(args))
     both = theirs.keys() & ours.keys()  # statistics may be gone
+    if args.init_param:  # whose statistics come along
+        both = {key for key in both if not key.endswith(" statistics")}
     changed = differences(
         {key: _shown(theirs[key]) for key in both},
         {key: _shown(ours[key]) for key in both},
