@@ -204,7 +204,8 @@ class DiffusionTTSTask(TTSTask):
             )
         if args.teacher_model_file is not None and not args.collect_stats:
             teacher = read_teacher(args.teacher_model_file, args.teacher_num_steps)
-            refuse_other_data(teacher, args)
+            if teacher.config["tts"] == args.tts:  # another kind is refused later
+                refuse_other_data(teacher, args)
             record_teacher(output_dir, teacher)
 
     @classmethod
