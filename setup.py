@@ -78,6 +78,7 @@ setup(
             *extras["runtime"],
             *extras["serve"],
             *extras["bulk"],
+            "httpx",  # of starlette's test client
             "openai",
             "psutil",
             "selenium",

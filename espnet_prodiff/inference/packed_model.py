@@ -11,6 +11,7 @@ from espnet_prodiff.fileio.atomic import atomic_path
 from espnet_prodiff.fileio.yaml_files import parse_yaml, read_yaml, write_yaml
 
 KEYS = {"train_config", "model_file"}
+CARD = "README.md"
 
 
 def read_meta(
@@ -58,7 +59,8 @@ def require_writable(folder: Path) -> None:
 def lay_out(root: Path, meta: Path, cachedir: Path, name: str) -> dict[str, str]:
     """Lay out a folder as a training leaves it: weights, and config.yaml beside them.
 
-    The config is a copy that points to the unpacked files; the weights are a link.
+    The config is a copy that points to the unpacked files; the weights are a link, and
+    so is the model card.
     """
     if not meta.is_file():
         raise ArchiveError(f"model {name} holds no meta.yaml: it is no packed model")
@@ -77,11 +79,13 @@ def lay_out(root: Path, meta: Path, cachedir: Path, name: str) -> dict[str, str]
         "model_file": str(folder / weights.name),
         "train_config": str(folder / "config.yaml"),
     }
-    target, link = folder / "config.yaml", folder / weights.name
+    target, card = folder / "config.yaml", root / CARD
     if not target.is_file() or read_yaml(target, "config") != config:
         require_writable(cachedir)
         write_yaml(target, config)
-    if not link.is_file():
-        with atomic_path(link) as temporary:
-            temporary.symlink_to(weights.resolve())
+    for source in [weights, card] if card.is_file() else [weights]:
+        link = folder / source.name
+        if not link.is_file():
+            with atomic_path(link) as temporary:
+                temporary.symlink_to(source.resolve())
     return laid_out

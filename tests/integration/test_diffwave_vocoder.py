@@ -80,7 +80,7 @@ def test_a_mismatched_pair_is_refused_with_both_sides(features, vocoder_file):
         for row in str(error.value).splitlines()[2:]
         if re.match(r"[! ] \w+ +\S+ +\S+$", row)
     )
-    assert str(vocoder_file) in str(error.value) and len(rows) == 12
+    assert str(vocoder_file) in str(error.value) and len(rows) == 13
     marked = {name for name, row in rows.items() if row[0] == "!"}
     names = {"mel_scale" if name == "htk" else name for name in features}
     # An unset window is as long as the FFT, an unset edge half the rate.
