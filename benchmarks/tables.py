@@ -287,8 +287,15 @@ SPEECH = {
 }
 
 
+VARIETY = {
+    "spread": ("spread", ".3f", True),
+    "distance": ("distance", ".3f", True),
+}
+
+
 TABLES: dict[str, Callable[[], str]] = {
-    "mini": lambda: systems("mini", SPEECH),
+    "mini": lambda: systems("mini", {**SPEECH, **VARIETY}),
+    "one_voice": lambda: systems("one_voice", SPEECH),
     "flite": lambda: systems("flite", SPEECH),
     "hidden": hidden,
     "students": students,
