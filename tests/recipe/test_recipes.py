@@ -40,7 +40,7 @@ def test_files_that_a_recipe_names_exist(recipe, tmp_path):
     assert (directory / options.inference_config).exists()
     assert options.nj == 7
     assert options.durations == "learned"
-    assert options.distill_steps == "2"
+    assert options.distill_steps == ("1" if recipe == "mini" else "2")
     assert not options.skip_packing
     assert options.srctexts == "data/tr_no_dev/text"
 
