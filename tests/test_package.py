@@ -77,8 +77,9 @@ def test_no_circle_inside_a_room():
 
 
 def test_files_can_be_read_in_one_sitting():
-    for path in PACKAGE.glob("**/*.py"):
-        assert len(path.read_text().splitlines()) <= 300, path
+    for folder in (PACKAGE, "tests", "benchmarks", "egs2_recipe", "examples"):
+        for path in Path(folder).glob("**/*.py"):
+            assert len(path.read_text().splitlines()) <= 300, path
 
 
 def test_core_and_networks_know_torch_alone():

@@ -1,0 +1,1 @@
+"""What README and manual say of the measurements: a function for each table."""
