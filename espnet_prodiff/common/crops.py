@@ -1,5 +1,6 @@
 """Training clips: random pieces of waves, cut together with their mel frames."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,27 +26,26 @@ class Crops(NamedTuple):
     start: Tensor
 
 
-def check_hop(feats_lengths: Tensor, speech_lengths: Tensor, hop_length: int) -> None:
-    """Refuse mels of ``feats_lengths`` (B,) frames that are not of the waves' samples.
+def check_hop(frames: Sequence[int], samples: Sequence[int], hop_length: int) -> None:
+    """Refuse mels of so many frames that are not of waves of so many samples.
 
     Raises:
         UserError: If the waves would have another number of centred frames.
     """
-    expected = speech_lengths // hop_length + 1
-    if not (feats_lengths == expected).all():
+    expected = [number // hop_length + 1 for number in samples]
+    if list(frames) != expected:
         raise UserError(
-            f"mels of {feats_lengths.tolist()} frames do not belong to waves of "
-            f"{speech_lengths.tolist()} samples with a hop of {hop_length} "
-            f"(expected {expected.tolist()} frames): hop_length of tts_conf must "
-            "be that of feats_extract_conf, with centred windows"
+            f"mels of {frames} frames do not belong to waves of {samples} samples with "
+            f"a hop of {hop_length} (expected {expected} frames): hop_length of "
+            "tts_conf must be that of feats_extract_conf, with centred windows"
         )
 
 
 def draw_crops(
     speech: Tensor,
-    speech_lengths: Tensor,
+    samples: Sequence[int],
     feats: Tensor,
-    feats_lengths: Tensor,
+    frames: Sequence[int],
     crop_frames: int,
     hop_length: int,
     generator: torch.Generator | None = None,
@@ -58,30 +58,33 @@ def draw_crops(
 
     Args:
         speech: (B, T_wav).
-        speech_lengths: (B,).
+        samples: Of each wave, B; numbers, so that no GPU is waited for.
         feats: Mels, (B, T_feats, n_mels).
-        feats_lengths: (B,).
+        frames: Of each mel, B.
         crop_frames: Frames of a piece.
         hop_length: Samples of a frame.
         generator: Source of the places; default: torch's own.
     """
     device = speech.device
     # The last frame is cut short by the wave's end: it serves short utterances alone.
-    whole_frames = torch.minimum(speech_lengths // hop_length, feats_lengths)
-    last_start = (whole_frames - crop_frames).clamp(min=0)
+    lengths = list(zip(samples, frames, strict=True))
+    whole_frames = [min(wave // hop_length, mel) for wave, mel in lengths]
+    last_start = [max(0, whole - crop_frames) for whole in whole_frames]
+    ends = [min(wave, mel * hop_length) for wave, mel in lengths]
+    numbers = torch.tensor([last_start, ends, list(frames)]).to(device)
+    last_start, ends, frames = numbers.unsqueeze(2)
     draws = torch.rand(len(speech), generator=generator, device=device)
-    start = torch.minimum((draws * (last_start + 1)).long(), last_start)[:, None]
+    start = torch.minimum((draws[:, None] * (last_start + 1)).long(), last_start)
 
-    frames = start + torch.arange(crop_frames, device=device)
+    places = start + torch.arange(crop_frames, device=device)
     feats = F.pad(feats, (0, 0, 0, max(0, crop_frames - feats.shape[1])))
-    mel = feats.gather(1, frames[:, :, None].expand(-1, -1, feats.shape[2]))
-    mel = mel * (frames < feats_lengths[:, None])[:, :, None]
+    mel = feats.gather(1, places[:, :, None].expand(-1, -1, feats.shape[2]))
+    mel = mel * (places < frames)[:, :, None]
 
-    samples = crop_frames * hop_length
-    positions = start * hop_length + torch.arange(samples, device=device)
-    speech = F.pad(speech, (0, max(0, samples - speech.shape[1])))
-    lengths = torch.minimum(speech_lengths, feats_lengths * hop_length)
-    valid = (positions < lengths[:, None]).to(speech.dtype)
+    length = crop_frames * hop_length
+    positions = start * hop_length + torch.arange(length, device=device)
+    speech = F.pad(speech, (0, max(0, length - speech.shape[1])))
+    valid = (positions < ends).to(speech.dtype)
     wav = speech.gather(1, positions) * valid
-    mask = None if valid.all() else valid[:, None]
+    mask = None if min(whole_frames) >= crop_frames else valid[:, None]
     return Crops(wav[:, None], mel.transpose(1, 2), mask, start[:, 0])

@@ -14,7 +14,8 @@ def mask_conv_inputs(modules: Sequence[nn.Module], mask: Tensor) -> Iterator[Non
     ESPnet masks attention but not the convolutions of its encoders and predictors, so
     there an utterance's last tokens change with the padding beside them.
     """
-    if mask.all():
+    # A GPU would have to be waited for, only to spare it some products by 1.
+    if mask.device.type == "cpu" and mask.all():
         yield
         return
     handles = [
@@ -38,20 +39,26 @@ def length_mask(lengths: Tensor, max_length: int, dtype: torch.dtype) -> Tensor:
     return (positions < lengths[:, None]).unsqueeze(1).to(dtype)
 
 
+def on_host(*lengths: Tensor) -> list[list[int]]:
+    """Lengths, (B,) each, as numbers: together, so that a GPU is waited for once."""
+    return torch.stack(lengths).tolist()
+
+
 def append_eos(text: Tensor, lengths: Tensor, eos: int) -> tuple[Tensor, Tensor]:
     """Put eos behind every text of a batch padded with 0, (B, N) -> (B, N + 1)."""
     tokens = torch.nn.functional.pad(text, (0, 1))
     return tokens.scatter(1, lengths[:, None], eos), lengths + 1
 
 
-def validation_generator(lengths: Tensor) -> torch.Generator:
-    """Source of the same times and noise whenever a batch of lengths (B,) is validated.
+def validation_generator(
+    lengths: Sequence[int], device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """Source of the same times and noise whenever a batch of lengths is validated.
 
     So the losses of the epochs can be compared; but batches differ in their draws, and
     together they meet all times.
     """
-    generator = torch.Generator(device=lengths.device)
-    return generator.manual_seed(int(lengths.sum()))
+    return torch.Generator(device=device).manual_seed(sum(lengths))
 
 
 class UtteranceNoise:

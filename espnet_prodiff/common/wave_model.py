@@ -1,6 +1,7 @@
 """The contract of a waveform model: a scaled wave, clipped and in tiles."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -56,18 +57,20 @@ class WaveDiffusionTTS(DiffusionTTS):
     def random_crops(
         self,
         speech: Tensor,
-        speech_lengths: Tensor,
+        samples: Sequence[int],
         feats: Tensor,
-        feats_lengths: Tensor,
+        frames: Sequence[int],
         crop_frames: int,
     ) -> tuple[Crops, torch.Generator | None]:
         """Cut training clips, see ``draw_crops``; in validation always the same.
 
         Returns the clips and the source of a validation's times and noise.
         """
-        generator = None if self.training else validation_generator(speech_lengths)
+        generator = None
+        if not self.training:
+            generator = validation_generator(samples, speech.device)
         places = (crop_frames, self.hop_length, generator)
-        crops = draw_crops(speech, speech_lengths, feats, feats_lengths, *places)
+        crops = draw_crops(speech, samples, feats, frames, *places)
         return crops, generator
 
     @property

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from espnet_prodiff.common.crops import check_hop
 from espnet_prodiff.common.model import Callback
+from espnet_prodiff.common.padding import on_host
 from espnet_prodiff.common.plugin import CHECKPOINT_FORMAT
 from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.common.wave_diffusion import noise_schedule, objective_of
@@ -156,11 +157,12 @@ class DiffWave(WaveDiffusionTTS):
             UserError: If the mels have another hop than the model, or the labels are
                 missing or out of range.
         """
-        check_hop(feats_lengths, speech_lengths, self.hop_length)
+        samples, frames = on_host(speech_lengths, feats_lengths)
+        check_hop(frames, samples, self.hop_length)
         if durations is not None and durations.dim() == 3:
-            feats, feats_lengths = durations, durations_lengths
+            feats, (frames,) = durations, on_host(durations_lengths)
         crops, generator = self.random_crops(
-            speech, speech_lengths, feats, feats_lengths, self.crop_frames
+            speech, samples, feats, frames, self.crop_frames
         )
         inputs = {"mel": crops.mel, "sids": sids}
         _, cond = self.condition(**inputs)

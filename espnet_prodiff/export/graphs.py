@@ -64,7 +64,7 @@ class Condition(nn.Module):
         self, hidden: Tensor, pitch: Tensor, energy: Tensor, token_of_frame: Tensor
     ) -> Tensor:
         """Return the conditioning (1, layers * 2C, L) of frames (L,)."""
-        tokens, _ = self.tts.expand(hidden, None, pitch, energy)
+        tokens = self.tts.expand(hidden, None, pitch, energy).tokens
         projected = self.tts.denoiser.network.cond_proj(tokens.transpose(1, 2))
         return projected.index_select(2, token_of_frame)
 

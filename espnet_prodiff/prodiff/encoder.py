@@ -78,8 +78,10 @@ class TextEncoder(FastSpeech2):
         predict_pitch, predict_energy = self.pitch_predictor, self.energy_predictor
         predictors = (self.duration_predictor, predict_pitch, predict_energy)
         on_rows = self._runs_on_rows(tokens)
-        multiple = row_multiple(predict_pitch.conv[0][0].weight.dtype)
-        rows = Rows(lengths.tolist(), self._row_parts.gap, multiple)
+        rows = None
+        if on_rows:
+            multiple = row_multiple(predict_pitch.conv[0][0].weight.dtype)
+            rows = Rows(lengths.tolist(), self._row_parts.gap, multiple)
         if on_rows and self._row_parts.encoder:
             hidden = rows.unpack(encode_rows(self.encoder, tokens, rows))
         else:
@@ -112,15 +114,21 @@ class TextEncoder(FastSpeech2):
             )
 
     def expand(
-        self, hidden: Tensor, durations: Tensor, pitch: Tensor, energy: Tensor
+        self,
+        hidden: Tensor,
+        durations: Tensor,
+        pitch: Tensor,
+        energy: Tensor,
+        num_frames: int | None = None,
     ) -> RepeatedCond:
         """Add pitch and energy (B, N, 1): the denoiser's conditioning.
 
-        From hidden states (B, N, adim) and frames of each token (B, N), integers.
+        From hidden states (B, N, adim) and frames of each token (B, N), integers; for
+        ``num_frames`` see `RepeatedCond`.
         """
         hidden = hidden + self.energy_embed(energy.transpose(1, 2)).transpose(1, 2)
         hidden = hidden + self.pitch_embed(pitch.transpose(1, 2)).transpose(1, 2)
-        return RepeatedCond(hidden, durations)
+        return RepeatedCond(hidden, durations, num_frames)
 
     @cached_property
     def _row_parts(self) -> "_RowParts":
@@ -148,7 +156,7 @@ class TextEncoder(FastSpeech2):
         )
         if self.training or not legacy:
             with mask_conv_inputs([self.encoder], mask):
-                return self.encoder(tokens, self._source_mask(lengths))[0]
+                return self.encoder(tokens, mask > 0)[0]
         # Its relative positions count from the end of the padding: one by one.
         rows = zip(tokens, lengths.tolist(), strict=True)
         alone = [self.encoder(row[None, :length], None)[0][0] for row, length in rows]

@@ -58,29 +58,30 @@ def synthesize(
     frames = _pad(durations).long() if forced and durations else frames
     pitch = _pad(pitch) if forced and pitch else encoded.pitch
     energy = _pad(energy) if forced and energy else encoded.energy
-    cond = model.expand(encoded.hidden, frames, pitch, energy)
-
     mel_lengths = frames.sum(1)
-    hidden, longest = encoded.hidden, int(mel_lengths.max())
+    num_frames = mel_lengths.tolist()
+    hidden, longest = encoded.hidden, max(num_frames)
+    cond = model.expand(hidden, frames, pitch, energy, longest)
+
     mask = length_mask(mel_lengths, longest, hidden.dtype)
-    noise = UtteranceNoise(mel_lengths.tolist(), sampling.seed, sampling.temperature)
+    noise = UtteranceNoise(num_frames, sampling.seed, sampling.temperature)
     mels = model.denoise(
         noise(hidden.new_empty(len(texts), model.odim, longest)),
         times,
         cond,
-        None if mask.all() else mask,
+        None if min(num_frames) == longest else mask,
         sampling,
         noise,
         callback,
     ).transpose(1, 2)
     return [
         {
-            "feat_gen": mels[i, : mel_lengths[i]],
-            "duration": frames[i, :length],
-            "pitch": pitch[i, :length],
-            "energy": energy[i, :length],
+            "feat_gen": mels[i, : num_frames[i]],
+            "duration": frames[i, : len(text) + 1],
+            "pitch": pitch[i, : len(text) + 1],
+            "energy": energy[i, : len(text) + 1],
         }
-        for i, length in enumerate(lengths.tolist())
+        for i, text in enumerate(texts)
     ]
 
 

@@ -27,16 +27,23 @@ class RepeatedCond(NamedTuple):
     Attributes:
         tokens: (B, N, cond_channels).
         durations: Frames of each token, (B, N), integers.
+        num_frames: L; None: of the longest, for which a GPU has to be waited for.
     """
 
     tokens: Tensor
     durations: Tensor
+    num_frames: int | None = None
 
     def at_frames(self) -> Tensor:
         """(B, cond_channels, L), zeros behind the shorter utterances."""
-        rows = zip(self.tokens, self.durations, strict=True)
-        repeated = [torch.repeat_interleave(*row, dim=0) for row in rows]
-        return nn.utils.rnn.pad_sequence(repeated, batch_first=True).transpose(1, 2)
+        ends, frames = self.durations.cumsum(1), self.num_frames
+        frames = int(ends[:, -1].max()) if frames is None else frames
+        frames = torch.arange(frames, device=ends.device).repeat(len(ends), 1)
+        inside = frames < ends[:, -1:]
+        token = torch.searchsorted(ends, frames, right=True) * inside
+        index = token.unsqueeze(2).expand(-1, -1, self.tokens.shape[2])
+        repeated = self.tokens.gather(1, index) * inside.unsqueeze(2)
+        return repeated.transpose(1, 2)
 
 
 class StepEmbedding(nn.Module):
@@ -124,7 +131,7 @@ class ProDiffNetwork(nn.Module):
         if isinstance(cond, Tensor):
             tokens, durations = cond.transpose(1, 2), None
         else:
-            tokens, durations = cond
+            tokens, durations, _ = cond
         if on_rows(tokens):
             return prepare_rows(self, tokens, durations)
         frames = cond if isinstance(cond, Tensor) else cond.at_frames()

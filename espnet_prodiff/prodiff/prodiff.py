@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Collection, Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,15 +10,20 @@ from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor, nn
 
 from espnet_prodiff.common.model import Callback, DiffusionTTS
-from espnet_prodiff.common.padding import append_eos, length_mask, validation_generator
+from espnet_prodiff.common.padding import (
+    append_eos,
+    length_mask,
+    on_host,
+    validation_generator,
+)
 from espnet_prodiff.common.plugin import CHECKPOINT_FORMAT
 from espnet_prodiff.common.sampling import Sampling
 from espnet_prodiff.diffusion import TRAIN_TIMES, Denoiser
 from espnet_prodiff.errors import check_choice
 from espnet_prodiff.prodiff.encoder import TextEncoder
 from espnet_prodiff.prodiff.inference import synthesize
-from espnet_prodiff.prodiff.loss import clean_data_objective
-from espnet_prodiff.prodiff.network import ProDiffNetwork
+from espnet_prodiff.prodiff.loss import clean_data_objective, variance_errors
+from espnet_prodiff.prodiff.network import ProDiffNetwork, RepeatedCond
 from espnet_prodiff.prodiff.options import (
     noise_schedule,
     text_options,
@@ -124,14 +129,6 @@ class ProDiff(DiffusionTTS, TextEncoder):
         self.use_weighted_masking = options["use_weighted_masking"]
         self.variance_loss_weight = variance_loss_weight
 
-    @cached_property
-    def variance_loss(self) -> nn.Module:
-        """The loss of the predictors; only training has to import JETS, its owner."""
-        from espnet2.gan_tts.jets.loss import VarianceLoss
-
-        weighted = self.use_weighted_masking
-        return VarianceLoss(not weighted, weighted)
-
     def product_layers(self) -> list[nn.Module]:
         """Layers whose weights may be rounded to half precision at inference."""
         network = self.denoiser.network
@@ -176,14 +173,19 @@ class ProDiff(DiffusionTTS, TextEncoder):
         lids: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Training loss of a batch; see `DiffusionTTS` for the arguments."""
+        # DataParallel hands on batches with the padding of a longer one.
+        variances = (durations_lengths, pitch_lengths, energy_lengths)
+        host = on_host(text_lengths, feats_lengths, *variances)
+        most = [max(lengths) for lengths in host]
         inputs = self.cond_inputs(
-            text=text[:, : text_lengths.max()],
+            text=text[:, : most[0]],
             text_lengths=text_lengths,
-            feats=feats[:, : feats_lengths.max()],
+            feats=feats[:, : most[1]],
             feats_lengths=feats_lengths,
-            durations=durations[:, : durations_lengths.max()],
-            pitch=pitch[:, : pitch_lengths.max()],
-            energy=energy[:, : energy_lengths.max()],
+            durations=durations[:, : most[2]],
+            pitch=pitch[:, : most[3]],
+            energy=energy[:, : most[4]],
+            num_frames=most[1],
             spembs=spembs,
             sids=sids,
             lids=lids,
@@ -199,14 +201,14 @@ class ProDiff(DiffusionTTS, TextEncoder):
             mel * mask,
             cond,
             mask,
-            None if self.training else validation_generator(feats_lengths),
+            None if self.training else validation_generator(host[1], mel.device),
             inputs,
         )
-        duration, pitch_error, energy_error = self.variance_loss(
-            *(encoded.log_duration, inputs["durations"]),
-            *(encoded.pitch, inputs["pitch"]),
-            *(encoded.energy, inputs["energy"]),
-            inputs["lengths"],
+        duration, pitch_error, energy_error = variance_errors(
+            (encoded.log_duration.unsqueeze(2), encoded.pitch, encoded.energy),
+            (inputs["durations"].unsqueeze(2), inputs["pitch"], inputs["energy"]),
+            encoded.mask.transpose(1, 2),
+            alike=self.use_weighted_masking,
         )
         loss = diffusion
         if not self.trains_denoiser_only:  # else a constant that hides the rest
@@ -236,11 +238,13 @@ class ProDiff(DiffusionTTS, TextEncoder):
         durations: Tensor,
         pitch: Tensor,
         energy: Tensor,
+        num_frames: int | None = None,
         **identity: Tensor | None,
-    ) -> tuple[Any, Tensor]:
-        """Encoded text and the denoiser's conditioning, (B, adim, L)."""
+    ) -> tuple[Any, RepeatedCond]:
+        """Encoded text and the denoiser's conditioning, of ``num_frames`` (L)."""
         encoded = self.encode(tokens, lengths, **identity)
-        return encoded, self.expand(encoded.hidden, durations, pitch, energy)
+        parts = (durations, pitch, energy, num_frames)
+        return encoded, self.expand(encoded.hidden, *parts)
 
     def inference_batch(
         self,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from espnet_prodiff.common.crops import check_hop, draw_crops
 from espnet_prodiff.common.mel_inversion import MelInversion, Start
-from espnet_prodiff.common.padding import validation_generator
+from espnet_prodiff.common.padding import on_host, validation_generator
 from espnet_prodiff.common.plugin import CHECKPOINT_FORMAT, PluginTTS
 from espnet_prodiff.errors import InputError, UserError, check_choice, check_positive
 from espnet_prodiff.spectral_vocoder.features import LinearMels, inversion_of
@@ -162,12 +162,15 @@ class SpectralVocoder(PluginTTS):
         Raises:
             UserError: If the mels have another hop than the model.
         """
-        check_hop(feats_lengths, speech_lengths, self.hop_length)
+        samples, frames = on_host(speech_lengths, feats_lengths)
+        check_hop(frames, samples, self.hop_length)
         if durations is not None and durations.dim() == 3:
-            feats, feats_lengths = durations, durations_lengths
-        generator = None if self.training else validation_generator(speech_lengths)
+            feats, (frames,) = durations, on_host(durations_lengths)
+        generator = None
+        if not self.training:
+            generator = validation_generator(samples, speech.device)
         places = (self.crop_frames, self.hop_length, generator)
-        crops = draw_crops(speech, speech_lengths, feats, feats_lengths, *places)
+        crops = draw_crops(speech, samples, feats, frames, *places)
         mels = self._linear(crops.mel.transpose(1, 2))
         valid = torch.ones_like(crops.wav) if crops.mask is None else crops.mask
         if self.phase == "integrated":

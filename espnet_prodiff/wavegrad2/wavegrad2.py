@@ -8,7 +8,7 @@ from espnet2.torch_utils.device_funcs import force_gatherable
 from torch import Tensor, nn
 
 from espnet_prodiff.common.crops import check_hop
-from espnet_prodiff.common.padding import append_eos
+from espnet_prodiff.common.padding import append_eos, on_host
 from espnet_prodiff.common.plugin import CHECKPOINT_FORMAT
 from espnet_prodiff.common.wave_diffusion import noise_schedule, objective_of
 from espnet_prodiff.common.wave_model import WaveDiffusionTTS
@@ -199,11 +199,12 @@ class WaveGrad2(WaveDiffusionTTS):
             UserError: If the mels have another hop than the model, or an input that
                 it was built for is missing.
         """
-        check_hop(feats_lengths, speech_lengths, self.hop_length)
-        text = text[:, : text_lengths.max()]
+        host = on_host(speech_lengths, feats_lengths, text_lengths)
+        check_hop(host[1], host[0], self.hop_length)
+        text = text[:, : max(host[2])]
         tokens, lengths = append_eos(text, text_lengths, self.eos)
         window, generator = self.random_crops(
-            speech, speech_lengths, feats, feats_lengths, self.window_frames
+            speech, host[0], feats, host[1], self.window_frames
         )
         frames = torch.arange(self.window_frames, device=text.device)
         inputs = {

@@ -18,7 +18,7 @@ def test_eos_follows_each_text():
 
 def test_validation_repeats_a_batch_and_differs_between_batches():
     def draws(*lengths):
-        return torch.rand(50, generator=validation_generator(torch.tensor(lengths)))
+        return torch.rand(50, generator=validation_generator(lengths))
 
     assert torch.equal(draws(7, 3), draws(7, 3))
     assert not torch.equal(draws(7, 3), draws(7, 4))

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from espnet2.gan_tts.jets.loss import VarianceLoss
 
-from espnet_prodiff.prodiff.loss import l1_ssim_error, ssim_error
+from espnet_prodiff.common.padding import length_mask
+from espnet_prodiff.prodiff.loss import l1_ssim_error, ssim_error, variance_errors
 
 
 def test_ssim_of_equal_mels_is_perfect_and_of_opposite_ones_is_not():
@@ -55,3 +57,18 @@ def test_every_utterance_counts_alike():
     mask[1, :, 5:] = 0
     l1 = l1_ssim_error(x, y, mask)
     assert l1[0] < 1e-6 and l1[1] > 0.5
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_errors_of_the_predictors_are_those_of_espnet(alike):
+    torch.manual_seed(0)
+    lengths = torch.tensor([7, 4, 1])
+    frames = torch.randint(0, 9, (3, 7, 1))
+    targets = (frames, torch.randn(3, 7, 1), torch.randn(3, 7, 1))
+    predicted = [torch.randn(3, 7, 1) for _ in targets]
+    mask = length_mask(lengths, 7, torch.float32).transpose(1, 2)
+    ours = variance_errors(predicted, targets, mask, alike)
+    pairs = [x for pair in zip(predicted, targets, strict=True) for x in pair]
+    pairs[:2] = [x.squeeze(2) for x in pairs[:2]]
+    theirs = VarianceLoss(not alike, alike)(*pairs, lengths)
+    torch.testing.assert_close(ours, theirs)

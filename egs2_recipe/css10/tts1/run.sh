@@ -37,6 +37,7 @@ python3 -m espnet_prodiff.recipe \
     --cleaner none \
     --g2p "espeak_ng_${language}" \
     --durations learned \
+    --write_collected_feats true \
     --train_config "${train_config}" \
     --distill_config "${distill_config}" \
     --distill_steps 2 \

@@ -35,6 +35,7 @@ python3 -m espnet_prodiff.recipe \
     --cleaner jaconv \
     --g2p pyopenjtalk_prosody \
     --durations learned \
+    --write_collected_feats true \
     --train_config "${train_config}" \
     --distill_config "${distill_config}" \
     --distill_steps 2 \

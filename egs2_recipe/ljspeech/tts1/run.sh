@@ -32,6 +32,7 @@ python3 -m espnet_prodiff.recipe \
     --cleaner tacotron \
     --g2p espeak_ng_english_us_vits \
     --durations learned \
+    --write_collected_feats true \
     --train_config "${train_config}" \
     --distill_config "${distill_config}" \
     --distill_steps 2 \

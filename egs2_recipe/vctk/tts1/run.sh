@@ -35,6 +35,7 @@ python3 -m espnet_prodiff.recipe \
     --g2p espeak_ng_english_us_vits \
     --use_sid true \
     --durations learned \
+    --write_collected_feats true \
     --train_config "${train_config}" \
     --distill_config "${distill_config}" \
     --distill_steps 2 \
