@@ -40,7 +40,7 @@ def main() -> None:
         sys.exit(f"there is no module {name}")
     if not hasattr(module, "main"):
         sys.exit(f"{name} cannot be run: it has no main()")
-    sys.argv = [module.__file__, *sys.argv[3:]]
+    sys.argv = [str(module.__file__), *sys.argv[3:]]
     with one_message(module_name.rpartition(".")[2]):
         module.main()
 

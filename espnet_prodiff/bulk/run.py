@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -74,7 +74,7 @@ def _by_ray(
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
-    local = {"num_cpus": workers, "include_dashboard": False}
+    local: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False}
     ray.init(address=address, log_to_driver=False, **({} if address else local))
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False

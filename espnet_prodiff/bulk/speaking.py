@@ -108,8 +108,8 @@ class ShardSpeaker:
 
     def _one(self, row: Record) -> tuple[Record, bytes]:
         """Return the record of an utterance and its WAV; empty where it has none."""
-        seed = f"{self.job.seed} {row['id']}".encode()
-        seed = int.from_bytes(hashlib.blake2b(seed, digest_size=4).digest())
+        name = f"{self.job.seed} {row['id']}".encode()
+        seed = int.from_bytes(hashlib.blake2b(name, digest_size=4).digest())
         own = {name: row[name] for name in OPTIONS if name in row}
         record = {"id": row["id"], "text": row["text"]}
         try:

@@ -99,6 +99,7 @@ def differences(
 def with_meaning(states: dict[str, Any], source: dict[str, Any]) -> dict[str, Any]:
     """Give weights that were computed from others the meaning of those."""
     if hasattr(source, "_metadata"):
-        states = type(source)(states)
-        states._metadata = source._metadata
+        with_metadata: Any = type(source)(states)
+        with_metadata._metadata = source._metadata
+        return with_metadata
     return states

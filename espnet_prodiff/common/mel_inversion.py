@@ -70,20 +70,18 @@ class MelInversion(nn.Module):
         super().__init__()
         self.first = first or self._analytic
         self.hop_length, self.rounds, self.n_fft = hop_length, rounds, len(window)
-        self.register_buffer("mel_matrix", mel_matrix.float(), persistent=False)
-        self.register_buffer(
-            "inverse", torch.linalg.pinv(mel_matrix.double()).float(), persistent=False
-        )
+        self.mel_matrix = nn.Buffer(mel_matrix.float(), persistent=False)
+        inverse = torch.linalg.pinv(mel_matrix.double()).float()
+        self.inverse = nn.Buffer(inverse, persistent=False)
         weight = mel_matrix.sum(0).float()
-        self.register_buffer("covered", weight > 0, persistent=False)
-        self.register_buffer("weight", weight.clamp(min=SMALLEST), persistent=False)
-        self.register_buffer("window", window.float(), persistent=False)
+        self.covered = nn.Buffer(weight > 0, persistent=False)
+        self.weight = nn.Buffer(weight.clamp(min=SMALLEST), persistent=False)
+        self.window = nn.Buffer(window.float(), persistent=False)
         # The squared window, a row for each hop that it lasts.
         parts = -(-self.n_fft // hop_length)
         square = nn.functional.pad(window**2, (0, parts * hop_length - self.n_fft))
-        self.register_buffer(
-            "envelope", square.float().view(parts, hop_length), persistent=False
-        )
+        envelope = square.float().view(parts, hop_length)
+        self.envelope = nn.Buffer(envelope, persistent=False)
         # Of the Gaussian exp(-pi t^2 / gamma) with the second moment of the window.
         time = torch.arange(self.n_fft) - self.n_fft / 2
         moment = (time**2 * window**2).sum() / (window**2).sum()

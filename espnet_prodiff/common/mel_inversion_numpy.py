@@ -120,8 +120,8 @@ class MelInversion:
         """Centred frames of a wave (T_wav,), (T, bins)."""
         padded = np.pad(wave, self.n_fft // 2, mode="reflect")
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)
-        frames = frames[:: self.hop_length] * self.window
-        return np.fft.rfft(frames).astype(np.complex64, copy=False)
+        windowed = frames[:: self.hop_length] * self.window
+        return np.fft.rfft(windowed).astype(np.complex64, copy=False)
 
     def istft(self, spectra: np.ndarray) -> np.ndarray:
         """Wave ((T - 1) * hop_length,)."""
@@ -134,8 +134,8 @@ class MelInversion:
         for part in range(parts):
             wave[part : part + count] += frames[:, part]
             weight[part : part + count] += self.envelope[part]
-        wave = (wave / np.maximum(weight, SMALLEST)).reshape(-1)
-        return wave[self.n_fft // 2 :][: (count - 1) * hop]
+        whole = (wave / np.maximum(weight, SMALLEST)).reshape(-1)
+        return whole[self.n_fft // 2 :][: (count - 1) * hop]
 
 
 def _product(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -30,7 +30,8 @@ def mel_matrix(
     """
     to_mel, to_hz = (_htk, _from_htk) if htk else (_slaney, _from_slaney)
     ends = np.array([fmin, sr / 2 if fmax is None else fmax], dtype=np.float64)
-    edges = to_hz(np.linspace(*to_mel(ends), n_mels + 2))[:, None]
+    low, high = to_mel(ends)
+    edges = to_hz(np.linspace(low, high, n_mels + 2))[:, None]
     bins = np.linspace(0.0, sr / 2, n_fft // 2 + 1)
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])

@@ -55,13 +55,17 @@ class DiffusionTTS(PluginTTS):
             ``diffusion.narrowing``, where a narrower student is to take over some.
     """
 
-    data_power = 1.0
     snr_ends = (-30.0, 30.0)
     default_num_steps = 8
     train_times = "continuous"
     layer_major: Collection[str] = ()
     channel_axes: ChannelAxes | None = None
     trains_denoiser_only = False
+
+    @property
+    def data_power(self) -> float:
+        """Mean square of the data that it diffuses."""
+        return 1.0
 
     def set_diffusion(
         self,
@@ -91,9 +95,9 @@ class DiffusionTTS(PluginTTS):
         self.denoiser, self.objective = denoiser, objective
         schedule = denoiser.schedule
         train_times = train_times or self.train_times
-        if num_steps is None and distilled_times is None:
+        if distilled_times is None and num_steps is None:
             num_steps = self._default_steps(schedule.num_train_steps, train_times)
-        elif distilled_times is None and checkpoint_format == 1:
+        elif distilled_times is None and num_steps and checkpoint_format == 1:
             distilled_times = schedule.timesteps(num_steps).tolist()
         self.sampling_times = SamplingTimes(
             schedule,

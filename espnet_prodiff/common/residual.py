@@ -65,7 +65,7 @@ def run_stack(
     From the first layer's input (B, C, L), the projected step embedding of all layers
     (B, layers * C), and the conditioning of each, see ``ResidualLayer.forward``.
     """
-    skips = 0.0
+    skips = hidden.new_zeros(())
     chunks = steps.unsqueeze(-1).chunk(len(layers), dim=1)
     for layer, step, cond in zip(layers, chunks, conds, strict=True):
         hidden, skip = layer(hidden, step, cond, mask)

@@ -63,9 +63,17 @@ def denoising_objective(
     error_of, weight = denoiser.prediction_type, "uniform"
     if error_of == "v":
         error_of, weight = "x_0", "snr_plus_one"
-    options = {"error_of": error_of, "weight": weight, "times": times}
-    batch = (denoiser, x_0, cond, mask)
-    return diffusion_loss(*batch, distance=LOSSES[loss], generator=generator, **options)
+    return diffusion_loss(
+        denoiser,
+        x_0,
+        cond,
+        mask,
+        distance=LOSSES[loss],
+        error_of=error_of,
+        weight=weight,
+        times=times,
+        generator=generator,
+    )
 
 
 def objective_of(loss: str, prediction_type: str, times: str = "discrete") -> partial:

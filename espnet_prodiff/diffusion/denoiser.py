@@ -46,7 +46,7 @@ class Denoiser(nn.Module):
         super().__init__()
         check_choice("noise_cond", noise_cond, NOISE_CONDS)
         check_choice("prediction_type", prediction_type, PREDICTION_TYPES)
-        self.network = network
+        self.network: Any = network  # models read what theirs has
         self.schedule = schedule
         self.prediction_type = prediction_type
         self.noise_cond = noise_cond

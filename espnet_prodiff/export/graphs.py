@@ -64,7 +64,8 @@ class Condition(nn.Module):
         self, hidden: Tensor, pitch: Tensor, energy: Tensor, token_of_frame: Tensor
     ) -> Tensor:
         """Return the conditioning (1, layers * 2C, L) of frames (L,)."""
-        tokens = self.tts.expand(hidden, None, pitch, energy).tokens
+        unused = torch.zeros(0, dtype=torch.long)  # frames are repeated below
+        tokens = self.tts.expand(hidden, unused, pitch, energy).tokens
         projected = self.tts.denoiser.network.cond_proj(tokens.transpose(1, 2))
         return projected.index_select(2, token_of_frame)
 
@@ -87,14 +88,14 @@ def acoustic_graphs(tts: ProDiff) -> dict[str, Graph]:
     random = torch.Generator().manual_seed(0)
     tokens, frames = 7, 23
     ids = torch.randint(1, tts.idim - 1, (1, tokens), generator=random)
-    who = {
+    identity: dict[str, Tensor | None] = {
         "sids": None if tts.spks is None else torch.zeros(1, 1, dtype=torch.long),
         "lids": None if tts.langs is None else torch.zeros(1, 1, dtype=torch.long),
         "spembs": None
         if tts.spk_embed_dim is None
         else torch.randn(1, tts.spk_embed_dim, generator=random),
     }
-    who = {name: value for name, value in who.items() if value is not None}
+    who = {name: value for name, value in identity.items() if value is not None}
     encoder = Encoder(tts, tuple(who))
     inputs = {"tokens": ids, **who}
     outputs = ("hidden", "log_duration", "pitch", "energy")

@@ -41,9 +41,9 @@ class InversionGraph(nn.Module):
         twice = torch.full((self.bins, 1), 2.0, dtype=torch.float64)
         twice[0] = twice[-1] = 1.0
         back = torch.cat([twice * angles.cos(), -twice * angles.sin()]) * window / size
-        self.register_buffer("forth", forth.float()[:, None])
-        self.register_buffer("back", back.float()[:, None])
-        self.register_buffer("square", (window**2).float()[None, None])
+        self.forth = nn.Buffer(forth.float()[:, None])
+        self.back = nn.Buffer(back.float()[:, None])
+        self.square = nn.Buffer((window**2).float()[None, None])
 
     def forward(self, mel: Tensor) -> Tensor:
         """Turn log-mels (1, n_mels, F) into a wave (1, 1, (F - 1) * hop_length)."""

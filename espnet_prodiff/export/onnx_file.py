@@ -7,6 +7,7 @@ import io
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -38,7 +39,7 @@ def write_graph(path: Path, graph: Graph, dtype: str, metadata: dict[str, str]) 
     """
     if dtype == "float16":
         round_weights(graph.module)
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()  # torch's annotation knows files alone
     level = logging.getLogger("torch.onnx").level
     try:
         with (

@@ -8,6 +8,7 @@ that are not in it. The number of steps is fixed, speed and temperature are not.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -108,8 +109,8 @@ class Matcha(nn.Module):
         mean, std = torch.zeros(self.n_mels), torch.ones(self.n_mels)
         if text2speech.normalize is not None:
             mean, std = text2speech.normalize.mean, text2speech.normalize.std
-        self.register_buffer("mean", mean.float()[:, None])
-        self.register_buffer("std", std.float()[:, None])
+        self.mean = nn.Buffer(mean.float()[:, None])
+        self.std = nn.Buffer(std.float()[:, None])
 
     def forward(
         self, x: Tensor, x_length: Tensor, noise_scale: Tensor, length_scale: Tensor
@@ -120,7 +121,8 @@ class Matcha(nn.Module):
         hidden, log_duration, pitch, energy = self.encoder(tokens)
         frames = torch.round(torch.exp(log_duration[0]) - 1).clamp(min=0)
         ends = torch.round(frames * length_scale).cumsum(0).long()
-        frame = torch.arange(ends[-1].clamp(min=1))
+        count: Any = ends[-1].clamp(min=1)  # not int(): the graph is to have it
+        frame = torch.arange(count)
         token_of_frame = (frame[:, None] >= ends[None]).long().sum(1)
         token_of_frame = token_of_frame.clamp(max=ends.shape[0] - 1)
         cond = self.condition(hidden, pitch, energy, token_of_frame)

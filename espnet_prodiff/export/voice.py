@@ -33,6 +33,7 @@ from espnet_prodiff.inference.wave_generator import WaveGenerator
 from espnet_prodiff.prodiff import ProDiff
 from espnet_prodiff.runtime.files import FORMAT, VOICE
 from espnet_prodiff.spectral_vocoder import SpectralVocoder
+from espnet_prodiff.spectral_vocoder.network import SpectralNetwork
 
 MOST_STEPS = 64  # numbers of steps whose times the json lists
 LEXICON, CARD = "lexicon.txt.xz", "README.md"
@@ -121,7 +122,7 @@ def _text_of(
     conf = {"tokens": tokens, "eos": text2speech.tts.eos, "most_tokens": MOST_TOKENS}
     preprocess = text2speech.preprocess_fn
     g2p = getattr(getattr(preprocess, "tokenizer", None), "g2p", None)
-    if isinstance(g2p, LexiconG2p):
+    if isinstance(g2p, LexiconG2p) and isinstance(g2p.guesser, LetterToSound):
         lines = "".join(f"{word} {phones}\n" for word, phones in g2p.lexicon.items())
         (folder / LEXICON).write_bytes(lzma.compress(lines.encode(), preset=9))
         guesser = g2p.guesser
@@ -134,7 +135,9 @@ def _text_of(
     return conf | {"reads": "phones", "g2p_of_training": kind}, None
 
 
-def _vocoder_of(text2speech: Text2Speech) -> tuple[dict[str, Any], nn.Module | None]:
+def _vocoder_of(
+    text2speech: Text2Speech,
+) -> tuple[dict[str, Any], SpectralNetwork | None]:
     vocoder = text2speech.vocoder
     if isinstance(vocoder, BuiltinVocoder):
         return {"kind": "builtin", "rounds": vocoder.rounds}, None

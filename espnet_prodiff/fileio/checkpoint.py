@@ -15,7 +15,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -35,7 +35,8 @@ class _NumberType:
     def __init__(self, name: str, *_: object) -> None:
         if name not in NUMBERS:
             raise ValueError(f"{name!r} is no kind of number")
-        self.name, self.order = name, "="
+        self.name = name
+        self.order: Literal["<", ">", "="] = "="
 
     def __setstate__(self, state: tuple) -> None:
         self.order = state[1] if state[1] in ("<", ">") else "="
@@ -230,7 +231,7 @@ def atomic_torch_save() -> Iterator[None]:
 
     def save(obj: Any, f: Any, *args: Any, **kwargs: Any) -> None:
         if isinstance(f, str | os.PathLike):
-            with atomic_path(f) as temporary:
+            with atomic_path(Path(f)) as temporary:
                 plain(obj, temporary, *args, **kwargs)
         else:
             plain(obj, f, *args, **kwargs)

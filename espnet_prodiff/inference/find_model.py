@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from espnet_prodiff.errors import InputError
 from espnet_prodiff.inference.archive import fetch_model
@@ -18,7 +19,7 @@ def find_model(
     model: str | Path | None = None,
     cachedir: str | Path | None = None,
     voices: Path = FOLDER,
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Return what `Text2Speech` needs to load a model: ``model_file`` and its config.
 
     Args:
@@ -32,7 +33,7 @@ def find_model(
         InputError: There is no voice to begin with, or the folder holds no model.
         FileNotFoundError, ArchiveError: See `fetch_model`.
     """
-    if model in (None, DEMO):
+    if model is None or model == DEMO:
         known = known_voices(voices)
         if not known:
             raise InputError(

@@ -6,7 +6,7 @@ does not grow with the text and nothing depends on what stands around it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -30,9 +30,11 @@ Output = dict[str, Any]
 class Speaker(Protocol):
     """What a stream needs: `Text2Speech`, or ``Voice`` of the runtime without torch."""
 
-    fs: int | None
+    @property
+    def fs(self) -> int | None:
+        """Sampling rate, if it speaks waves."""
 
-    def features(self, items: Sequence[Item], conf: dict[str, Any]) -> list[Output]:
+    def features(self, items: Sequence[Item], conf: dict[str, Any]) -> Iterable[Output]:
         """Run the acoustic model on utterances."""
 
     def vocode(self, output: Output, conf: dict[str, Any]) -> Output:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from espnet_prodiff.inference.lexicon_g2p import LexiconG2p
-from espnet_prodiff.runtime.files import Run
+from espnet_prodiff.runtime.files import Loader, Run
 
 
-def build_preprocessor(conf: Mapping[str, Any], folder: Path, guess: Run | None) -> Any:
+def build_preprocessor(conf: Mapping[str, Any], folder: Path, load: Loader) -> Any:
     """Build what `TextToIds` asks of ESPnet's preprocessor.
 
     Args:
         conf: ``text`` of a voice.json.
         folder: Where the lexicon lies.
-        guess: Runs the letter-to-sound network.
+        load: Loads the letter-to-sound network, where the voice has one.
 
     Raises:
         ConfigError: The lexicon is damaged.
@@ -27,8 +27,9 @@ def build_preprocessor(conf: Mapping[str, Any], folder: Path, guess: Run | None)
     table = {token: number for number, token in enumerate(conf["tokens"])}
     tokenizer = SimpleNamespace(text2tokens=_letters)
     if conf["reads"] != "letters":
-        g2p = _phones
+        g2p: Callable[..., list[str]] = _phones
         if conf["reads"] == "lexicon":
+            guess = load("letter_to_sound")
             guesser = _Guesser(conf["letters"], conf["phones"], guess)
             g2p = LexiconG2p(folder / conf["lexicon"], guesser)
         tokenizer = SimpleNamespace(g2p=g2p, g2p_type=None, text2tokens=g2p)

@@ -78,9 +78,8 @@ class Voice:
         load = Loader(self.folder, threads, providers)
         self._graphs = [load(name) for name in ("encoder", "condition", "denoiser")]
         text = self.about["text"]
-        guess = load("letter_to_sound") if text["reads"] == "lexicon" else None
         self.text_to_ids = TextToIds(
-            build_preprocessor(text, self.folder, guess),
+            build_preprocessor(text, self.folder, load),
             unknown_symbols,
             text_normalizer,
             lexicon,

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
             first = await anext(waves, None)
             if first is None:
                 return _hung_up(server)
+            body: AsyncIterator[str] | AsyncIterator[bytes]
             if asked.stream_format == "sse":
                 body, media = _events(kind, fs, first, waves), "text/event-stream"
             else:
@@ -216,8 +217,8 @@ def _answer_errors(app: FastAPI, server: Server) -> None:
 
 
 async def _counted(
-    server: Server, outputs: AsyncIterator[dict], start: float, fs: int
-) -> AsyncIterator[np.ndarray]:
+    server: Server, outputs: AsyncGenerator[dict, None], start: float, fs: int
+) -> AsyncGenerator[np.ndarray, None]:
     """Yield the waves, and count them."""
     first = True
     try:
@@ -232,7 +233,7 @@ async def _counted(
 
 
 async def _chunks(
-    kind: str, fs: int, first: np.ndarray, waves: AsyncIterator[np.ndarray]
+    kind: str, fs: int, first: np.ndarray, waves: AsyncGenerator[np.ndarray, None]
 ) -> AsyncIterator[bytes]:
     try:
         if kind not in STREAMED:  # a file is whole or none
@@ -247,7 +248,7 @@ async def _chunks(
 
 
 async def _events(
-    kind: str, fs: int, first: np.ndarray, waves: AsyncIterator[np.ndarray]
+    kind: str, fs: int, first: np.ndarray, waves: AsyncGenerator[np.ndarray, None]
 ) -> AsyncIterator[str]:
     async for chunk in _chunks(kind, fs, first, waves):
         audio = base64.b64encode(chunk).decode()

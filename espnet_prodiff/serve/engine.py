@@ -15,7 +15,7 @@ import itertools
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from espnet_prodiff.errors import InputError, TextError, UserError
@@ -63,7 +63,7 @@ class Speech:
 
     async def outputs(
         self, timeout: float, gone: Callable[[], Any] | None = None
-    ) -> AsyncIterator[Output]:
+    ) -> AsyncGenerator[Output, None]:
         """Yield the outputs of ``Voice.stream``; whoever stops listening cancels.
 
         Args:
