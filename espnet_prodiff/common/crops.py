@@ -72,14 +72,14 @@ def draw_crops(
     last_start = [max(0, whole - crop_frames) for whole in whole_frames]
     ends = [min(wave, mel * hop_length) for wave, mel in lengths]
     numbers = torch.tensor([last_start, ends, list(frames)]).to(device)
-    last_start, ends, frames = numbers.unsqueeze(2)
+    last_start, ends, bounds = numbers.unsqueeze(2)
     draws = torch.rand(len(speech), generator=generator, device=device)
     start = torch.minimum((draws[:, None] * (last_start + 1)).long(), last_start)
 
     places = start + torch.arange(crop_frames, device=device)
     feats = F.pad(feats, (0, 0, 0, max(0, crop_frames - feats.shape[1])))
     mel = feats.gather(1, places[:, :, None].expand(-1, -1, feats.shape[2]))
-    mel = mel * (places < frames)[:, :, None]
+    mel = mel * (places < bounds)[:, :, None]
 
     length = crop_frames * hop_length
     positions = start * hop_length + torch.arange(length, device=device)
