@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -19,7 +20,6 @@ from espnet_prodiff.bulk.texts import Shard, read
 from espnet_prodiff.errors import InputError, TextError, check_choice
 from espnet_prodiff.fileio.atomic import atomic_path, write_text
 from espnet_prodiff.fileio.speech_file import pcm_16
-from espnet_prodiff.runtime.files import VOICE
 from espnet_prodiff.runtime.voice import Voice
 
 FORMATS = ("tar", "wav", "parquet")
@@ -55,17 +55,24 @@ class Job:
     def __post_init__(self) -> None:
         check_choice("format", self.format, FORMATS)
 
+    @functools.cached_property
+    def voice_digest(self) -> str:
+        """Hash of the voice's files: one trained anew has weights of the same sizes."""
+        digest = hashlib.sha256()
+        for file in sorted(self.voice.iterdir()):
+            digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
+            with file.open("rb") as content:
+                while block := content.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+
     def file(self, shard: Shard, suffix: str) -> Path:
         """Return a file of a shard."""
         return self.output / "shards" / f"{shard.number:06d}{suffix}"
 
     def fingerprint(self, shard: Shard) -> str:
         """Return what tells that a shard is done: its texts, options and voice."""
-        about = json.loads((self.voice / VOICE).read_text(encoding="utf-8"))
-        sizes = sorted(
-            (file.name, file.stat().st_size) for file in self.voice.iterdir()
-        )
-        parts = [self.format, self.seed, self.options, about, sizes]
+        parts = [self.format, self.seed, self.options, self.voice_digest]
         parts.append(read(self.source, shard))
         text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -109,7 +116,8 @@ class ShardSpeaker:
     def _one(self, row: Record) -> tuple[Record, bytes]:
         """Return the record of an utterance and its WAV; empty where it has none."""
         name = f"{self.job.seed} {row['id']}".encode()
-        seed = int.from_bytes(hashlib.blake2b(name, digest_size=4).digest())
+        digest = hashlib.blake2b(name, digest_size=4).digest()
+        seed = int.from_bytes(digest, "big")
         own = {name: row[name] for name in OPTIONS if name in row}
         record = {"id": row["id"], "text": row["text"]}
         try:

@@ -73,9 +73,11 @@ class MelInversion(nn.Module):
         self.mel_matrix = nn.Buffer(mel_matrix.float(), persistent=False)
         inverse = torch.linalg.pinv(mel_matrix.double()).float()
         self.inverse = nn.Buffer(inverse, persistent=False)
+        # A bin changes by the mean of its bands; what no band covers stays as it is.
         weight = mel_matrix.sum(0).float()
-        self.covered = nn.Buffer(weight > 0, persistent=False)
-        self.weight = nn.Buffer(weight.clamp(min=SMALLEST), persistent=False)
+        spread = self.mel_matrix / weight.clamp(min=SMALLEST)
+        self.spread = nn.Buffer(spread, persistent=False)
+        self.uncovered = nn.Buffer((weight <= 0).float(), persistent=False)
         self.window = nn.Buffer(window.float(), persistent=False)
         # The squared window, a row for each hop that it lasts.
         parts = -(-self.n_fft // hop_length)
@@ -129,9 +131,12 @@ class MelInversion(nn.Module):
 
     def agree(self, magnitudes: Tensor, mel: Tensor) -> Tensor:
         """One multiplicative update of magnitudes (..., F, bins) towards a mel."""
-        ratio = mel / (magnitudes @ self.mel_matrix.T).clamp(min=SMALLEST)
-        factor = (ratio.clamp(1 / MOST, MOST) @ self.mel_matrix) / self.weight
-        return torch.where(self.covered, magnitudes * factor, magnitudes)
+        return magnitudes * self._update(magnitudes, mel)
+
+    def _update(self, magnitudes: Tensor, mel: Tensor) -> Tensor:
+        ratio = mel / (magnitudes @ self.mel_matrix.T).clamp_(min=SMALLEST)
+        ratio.clamp_(1 / MOST, MOST)
+        return nn.functional.linear(ratio, self.spread.T, self.uncovered)
 
     def _first(
         self, mel: Tensor, tile: "_Tile", phase: Tensor | None
@@ -141,7 +146,7 @@ class MelInversion(nn.Module):
         Args:
             mel: The whole mel.
             tile: The tile.
-            phase: That of the frame before the tile, (bins,); None at the beginning.
+            phase: That of the frame before the tile, in turns, (bins,); None at first.
         """
         # A frame more on either side, for the derivatives in time.
         before, after = max(tile.first - 2, 0), min(tile.last + 1, len(mel))
@@ -151,13 +156,15 @@ class MelInversion(nn.Module):
             return tile.place(start[inner]), None
         start = Start(*(values[inner] for values in start))
         steps, peaks = _phase_steps(start)
-        phases = torch.empty_like(steps)
-        current = torch.zeros_like(steps[0]) if phase is None else phase
-        for frame, (step, peak) in enumerate(zip(steps, peaks, strict=True)):
-            current = torch.remainder(current[peak] + step, 2 * math.pi)
-            phases[frame] = current
+        # In turns and in double precision, where whole ones cost no digits: a frame is
+        # two operations.
+        turns = steps.double() / (2 * math.pi)
+        before = torch.zeros_like(turns[0]) if phase is None else phase
+        for now, peak in zip(turns.unbind(), peaks.unbind(), strict=True):
+            before = now.add_(before.index_select(0, peak))
         passed = tile.next_first - tile.first
-        following = phases[passed - 1] if passed else phase
+        following = turns[passed - 1].frac() if passed else phase
+        phases = turns.frac().float() * (2 * math.pi)
         return tile.place(torch.polar(start.magnitudes, phases)), following
 
     def _analytic(self, mel: Tensor, begin: int, end: int) -> Start:
@@ -190,16 +197,17 @@ class MelInversion(nn.Module):
         # (B, T, 1): frames of the mel, and those or the free ones beside them.
         spoken = ((frames >= bounds[:, 1]) & (frames < bounds[:, 2]))[..., None]
         heard = ((frames >= bounds[:, 0]) & (frames < bounds[:, 3]))[..., None]
+        free = heard.float()
         before = None
         for _ in range(self.rounds):
-            # As pairs of reals: torch would make the real factors complex, too.
+            # As pairs of reals, which torch squares and mixes in half the time.
             now = torch.view_as_real(self.stft(self.istft(spectra)))
             ahead = now if before is None else torch.lerp(before, now, 1 + MOMENTUM)
             before = now
             size = _square(now).clamp_(min=SMALLEST**2).sqrt_()
-            size = torch.where(spoken, self.agree(size, mels), size) * heard
-            factor = size * _square(ahead).clamp_(min=SMALLEST**2).rsqrt_()
-            spectra = torch.view_as_complex(ahead * factor[..., None])
+            factor = torch.where(spoken, self._update(size, mels), free).mul_(size)
+            factor *= _square(ahead).clamp_(min=SMALLEST**2).rsqrt_()
+            spectra = torch.view_as_complex(ahead) * factor
         return self.istft(spectra)
 
     def stft(self, waves: Tensor) -> Tensor:
@@ -213,7 +221,8 @@ class MelInversion(nn.Module):
         batch, frames, _ = spectra.shape
         hop, parts = self.hop_length, len(self.envelope)
         windowed = torch.fft.irfft(spectra, n=self.n_fft) * self.window
-        windowed = nn.functional.pad(windowed, (0, parts * hop - self.n_fft))
+        if rest := parts * hop - self.n_fft:
+            windowed = nn.functional.pad(windowed, (0, rest))
         windowed = windowed.view(batch, frames, parts, hop)
         waves = windowed.new_zeros(batch, frames + parts - 1, hop)
         weight = torch.zeros_like(waves[0])
@@ -278,11 +287,11 @@ def _uphill(magnitudes: Tensor) -> Tensor:
     upper = nn.functional.pad(magnitudes[:, 1:], (0, 1), value=-1.0)
     up = (upper > magnitudes) & (upper >= lower)
     down = (lower > magnitudes) & (lower > upper)
-    index = torch.arange(magnitudes.shape[1], device=magnitudes.device)
-    bins = index + up.long() - down.long()
-    while not torch.equal(bins, further := bins.gather(1, bins)):
-        bins = further
-    return bins
+    peak = ~(up | down).flatten()
+    # The peaks of all frames in a row: behind a bin that goes up lies the next.
+    nearest = peak.cumsum(0) - 1 + up.flatten()
+    bins = peak.nonzero()[:, 0].index_select(0, nearest) % magnitudes.shape[1]
+    return bins.view_as(magnitudes)
 
 
 def _square(pairs: Tensor) -> Tensor:

@@ -89,7 +89,8 @@ class Speech:
         finally:
             self.cancelled = True
 
-    def _speak(self, number: int) -> None:
+    def speak(self, number: int) -> None:
+        """Speak a sentence on the calling thread and hand it to the loop."""
         try:
             output = next(stream(self.voice, [self.pieces[number]], self.conf))
         except (InputError, TextError) as error:
@@ -196,7 +197,7 @@ class Engine:
                 _, _, number, speech = heapq.heappop(self._heap)
             start = time.monotonic()
             if not speech.cancelled:
-                speech._speak(number)
+                speech.speak(number)
             with self._changed:
                 speech.left -= 1
                 if not speech.left:

@@ -23,12 +23,14 @@ class SpeechRequest(BaseModel):
     voice: str | int | dict[str, str] = Field(
         "default", description="A speaker of the model, by name or id; or default."
     )
-    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = Field(
+    response_format: Literal["mp3", "opus", "flac", "wav", "pcm"] = Field(
         "mp3",
         description="pcm: 16 bits, little-endian, at the rate in X-Sample-Rate.",
     )
     speed: float = Field(1.0, description="2: twice as fast.")
-    instructions: str | None = Field(None, description="Not used.")
+    instructions: str | None = Field(
+        None, description="Of OpenAI's clients; ignored: no voice here follows any."
+    )
     stream_format: Literal["audio", "sse"] | None = Field(
         None, description="Send sentences when they are ready, as bytes or as events."
     )

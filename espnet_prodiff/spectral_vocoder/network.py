@@ -33,7 +33,8 @@ class ConvNeXtBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Add to x (B, F, channels)."""
         y = self.over_time(x.transpose(1, 2)).transpose(1, 2)
-        y = self.contract(F.gelu(self.expand(self.norm(y))))
+        y = self.norm(y).to(self.expand.weight.dtype)  # which may be of half precision
+        y = self.contract(F.gelu(self.expand(y)))
         return x + self.scale * y
 
 
@@ -73,5 +74,10 @@ class SpectralNetwork(nn.Module):
         x = self.first_norm(x)
         for layer in self.layers:
             x = layer(x)
-        x = self.out(self.last_norm(x))
+        x = self.out(self.last_norm(x).to(self.out.weight.dtype))
         return x.unflatten(-1, (-1, self.bins)).transpose(1, 2)
+
+    def product_layers(self) -> list[nn.Module]:
+        """Layers that may be of half precision; what they add up to stays as it is."""
+        blocks = [layer for x in self.layers for layer in (x.expand, x.contract)]
+        return [*blocks, self.out]

@@ -8,7 +8,7 @@ import torch
 from espnet2.layers.abs_normalize import AbsNormalize
 from espnet2.torch_utils.device_funcs import force_gatherable
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
-from torch import Tensor
+from torch import Tensor, nn
 
 from espnet_prodiff.common.crops import check_hop, draw_crops
 from espnet_prodiff.common.mel_inversion import MelInversion, Start
@@ -67,6 +67,7 @@ class SpectralVocoder(PluginTTS):
     needs_durations = False
     decoding_options = ("use_teacher_forcing",)
     feature_options = ("hop_length", "sampling_rate", "n_fft")
+    half_devices = ("cpu", "cuda")
     # ESPnet's names: inference takes the recording's mel; training takes the wave, too;
     # the output is a wave.
     use_gst = True
@@ -232,7 +233,14 @@ class SpectralVocoder(PluginTTS):
             raise InputError(
                 f"this vocoder takes mels (frames, {self.odim}), but the mel is {shape}"
             )
-        return {"wav": self.inversion([self._linear(feats)])[0].clamp(-1, 1)}
+        # Half precision is a matter of the network's layers: spectra stay float32.
+        with torch.autocast(feats.device.type, enabled=False):
+            wav = self.inversion([self._linear(feats)])[0]
+        return {"wav": wav.clamp(-1, 1)}
+
+    def product_layers(self) -> list[nn.Module]:
+        """Layers whose weights may be rounded: nearly all of the network's products."""
+        return self.network.product_layers()
 
     def _linear(self, feats: Tensor) -> Tensor:
         """Magnitude mels of normalised log-mels (..., F, odim)."""
@@ -254,10 +262,13 @@ class SpectralVocoder(PluginTTS):
         magnitudes = log_magnitudes.exp()
         for _ in range(2):
             magnitudes = self.inversion.agree(magnitudes, mel[begin:end])
-        in_time, in_frequency = self._phasors(steps)
+        # The angles of `_phasors`, without complex numbers: those take three times as
+        # long.
+        advance = torch.atan2(steps[1], steps[0]) + self._own_advance(mel.device)
+        difference = torch.atan2(steps[3], steps[2]) + math.pi
         # A peak whose phase is hard to tell ahead is a poor one to hang others on.
-        salience = magnitudes * in_time.abs()
-        return Start(magnitudes, in_time.angle(), in_frequency.angle(), salience)
+        salience = magnitudes * torch.hypot(steps[0], steps[1])
+        return Start(magnitudes, advance, difference, salience)
 
     def _phasors(self, outputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Phasors of the steps in time and in frequency, of the network's outputs.
@@ -265,11 +276,15 @@ class SpectralVocoder(PluginTTS):
         It predicts by how much they differ from those of the bin's own frequency and of
         a sound in the middle of the window.
         """
-        turn = 2 * math.pi * self.hop_length / self.n_fft
-        bins = torch.arange(self.n_fft // 2 + 1, device=outputs[0].device)
-        rotation = torch.polar(torch.ones_like(bins, dtype=torch.float), turn * bins)
+        own = self._own_advance(outputs[0].device)
+        rotation = torch.polar(torch.ones_like(own), own)
         in_time = torch.complex(outputs[0], outputs[1]) * rotation
         return in_time, -torch.complex(outputs[2], outputs[3])
+
+    def _own_advance(self, device: torch.device) -> Tensor:
+        """Steps in time of the bins' own frequencies, (bins,)."""
+        bins = torch.arange(self.n_fft // 2 + 1, device=device)
+        return 2 * math.pi * self.hop_length / self.n_fft * bins
 
     def _spectra(self, mels: Tensor) -> Tensor:
         """Complex spectra (B, F, bins) of magnitude mels, phases by the network."""

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,6 +138,24 @@ def test_what_is_there_is_left_and_what_changed_is_made_again(
     run(job, shard_size=2)
     again = [f.stat().st_mtime_ns for f in files]
     assert again[0] > after[0] and again[1] == after[1]
+
+
+def test_a_voice_trained_anew_speaks_everything_again(exported_slt, tmp_path):
+    """Its files are as long as before."""
+    voice = tmp_path / "voice"
+    shutil.copytree(exported_slt, voice)
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text(json.dumps(ROWS[0]))
+    (shard,) = cut(texts, 1)
+    Job(texts, voice, tmp_path).file(shard, ".done").parent.mkdir()
+    done = Job(texts, voice, tmp_path).file(shard, ".done")
+    done.write_text(Job(texts, voice, tmp_path).fingerprint(shard))
+    assert Job(texts, voice, tmp_path).is_done(shard)
+    weights = voice / "denoiser.onnx"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    assert not Job(texts, voice, tmp_path).is_done(shard)
 
 
 @pytest.mark.parametrize("kind", ["wav", "parquet"])
