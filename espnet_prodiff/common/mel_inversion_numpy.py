@@ -52,7 +52,8 @@ class MelInversion:
         inverse = np.linalg.pinv(mel_matrix.astype(np.float64))
         self.inverse = inverse.astype(np.float32).T
         weight = self.mel_matrix.sum(0)
-        self.covered, self.weight = weight > 0, np.maximum(weight, SMALLEST)
+        self.spread = self.mel_matrix / np.maximum(weight, SMALLEST)
+        self.uncovered = (weight <= 0).astype(np.float32)
         self.window = window.astype(np.float32)
         self.overlap = parts = -(-self.n_fft // hop_length)
         square = np.pad(window**2, (0, parts * hop_length - self.n_fft))
@@ -73,14 +74,14 @@ class MelInversion:
         before: np.ndarray | None = None
         for _ in range(self.rounds):
             now = self.stft(self.istft(spectra))
-            size = np.maximum(np.abs(now), SMALLEST)
+            size = np.maximum(_magnitude(now), SMALLEST)
             size[spoken] = self.agree(size[spoken], target[spoken])
             size[:edge] = size[len(size) - edge :] = 0
             if before is None:
                 ahead, before = now, now
             else:
                 ahead, before = before + (1 + MOMENTUM) * (now - before), now
-            spectra = ahead * (size / np.maximum(np.abs(ahead), SMALLEST))
+            spectra = ahead * (size / np.maximum(_magnitude(ahead), SMALLEST))
         begin = 2 * edge * self.hop_length
         return self.istft(spectra)[
             begin : begin + max(len(mel) - 1, 1) * self.hop_length
@@ -96,8 +97,8 @@ class MelInversion:
     def agree(self, magnitudes: np.ndarray, mel: np.ndarray) -> np.ndarray:
         """One multiplicative update of magnitudes (F, bins) towards a mel."""
         ratio = mel / np.maximum(_product(magnitudes, self.mel_matrix.T), SMALLEST)
-        factor = _product(np.clip(ratio, 1 / MOST, MOST), self.mel_matrix) / self.weight
-        return np.where(self.covered, magnitudes * factor, magnitudes)
+        factor = _product(np.clip(ratio, 1 / MOST, MOST), self.spread) + self.uncovered
+        return magnitudes * factor
 
     def analytic(self, magnitudes: np.ndarray) -> Start:
         """Derivatives of the phase from those of magnitudes (F, bins)."""
@@ -155,12 +156,19 @@ def _with_phases(start: Start) -> np.ndarray:
     peak = _uphill(start.salience)
     along = np.cumsum(start.difference, axis=1, dtype=np.float32)
     steps = along + np.take_along_axis(start.advance - along, peak, axis=1)
-    phases = np.empty_like(steps)
-    current = np.zeros_like(steps[0])
-    for frame, (step, bins) in enumerate(zip(steps, peak, strict=True)):
-        current = np.remainder(current[bins] + step, np.float32(2 * math.pi))
-        phases[frame] = current
-    return start.magnitudes * np.exp(1j * phases)
+    turns = steps.astype(np.float64) / (2 * math.pi)
+    for before, now, bins in zip(turns, turns[1:], peak[1:], strict=False):
+        now += before[bins]
+    phases = np.fmod(turns, 1).astype(np.float32) * np.float32(2 * math.pi)
+    spectra = np.empty(phases.shape, np.complex64)
+    spectra.real = start.magnitudes * np.cos(phases)
+    spectra.imag = start.magnitudes * np.sin(phases)
+    return spectra
+
+
+def _magnitude(spectra: np.ndarray) -> np.ndarray:
+    """Absolute values; numpy's own take three times as long."""
+    return np.sqrt(spectra.real**2 + spectra.imag**2)
 
 
 def _uphill(magnitudes: np.ndarray) -> np.ndarray:
@@ -169,9 +177,6 @@ def _uphill(magnitudes: np.ndarray) -> np.ndarray:
     lower, upper = padded[:, :-2], padded[:, 2:]
     up = (upper > magnitudes) & (upper >= lower)
     down = (lower > magnitudes) & (lower > upper)
-    bins = np.arange(magnitudes.shape[1]) + up - down
-    while True:
-        further = np.take_along_axis(bins, bins, axis=1)
-        if np.array_equal(further, bins):
-            return bins
-        bins = further
+    peak = ~(up | down).ravel()
+    nearest = np.cumsum(peak) - 1 + up.ravel()
+    return (np.flatnonzero(peak)[nearest] % magnitudes.shape[1]).reshape(up.shape)

@@ -79,10 +79,12 @@ def test_true_magnitudes_and_steps_of_the_phase_give_the_wave(monkeypatch):
     in_time = torch.cat([first, in_time], 1)
     in_frequency = torch.nn.functional.pad(in_frequency, (1, 0))
     in_frequency = torch.where(in_frequency == 0, 1, in_frequency)
-    outputs = [spectra.abs().log()] * 5
-    phasors = in_time[0], in_frequency[0]
+    own = 2 * math.pi * torch.arange(257) * HOP / 512
+    relative = in_time * torch.polar(torch.ones(257), -own)
+    steps = [relative.real, relative.imag, -in_frequency.real, -in_frequency.imag]
+    outputs = [spectra.abs().log(), *steps]
+    assert torch.allclose(model._phasors(steps)[0], in_time, atol=1e-5)
     monkeypatch.setattr(model, "_outputs", lambda _: outputs)
-    monkeypatch.setattr(model, "_phasors", lambda _: phasors)
     feats = features()(wave[None])[0][0]
     error = (model.inference(feats=feats)["wav"] - wave).abs()
     # At its ends frames overlap that a mel does not have.
@@ -103,6 +105,29 @@ def test_phasors_are_relative_to_the_bins_own_frequency_and_the_windows_middle()
     )
     turns = 2 * math.pi * torch.arange(257) * HOP / 512
     assert torch.allclose(in_time[0, 0], torch.polar(torch.ones(257), turns), atol=1e-4)
+
+
+def test_half_precision_rounds_the_network_and_nothing_else():
+    model = vocoder(rounds=2)
+    feats = features()(speech(20000)[None])[0][0]
+    mels = model._linear(feats)
+    magnitudes = model.inversion.magnitudes(mels)
+    before = model._outputs(mels[None])
+    for layer in model.product_layers():
+        layer.bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        wav = model.inference(feats=feats)["wav"]
+    assert torch.equal(model.inference(feats=feats)["wav"], wav)
+    assert torch.equal(model.inversion.magnitudes(mels), magnitudes)
+    after = model._outputs(mels[None])
+    assert after[0].dtype == wav.dtype == torch.float32
+    for one, other in zip(before, after, strict=True):
+        assert 0 < (one - other).abs().max() < 0.02 * before[0].abs().max()
+    rounded = {id(layer) for layer in model.product_layers()}
+    for module in model.network.modules():
+        for parameter in module.parameters(recurse=False):
+            half = id(module) in rounded
+            assert parameter.dtype == (torch.bfloat16 if half else torch.float32)
 
 
 @pytest.mark.parametrize("phase", ["integrated", "direct"])
