@@ -116,8 +116,7 @@ class ShardSpeaker:
     def _one(self, row: Record) -> tuple[Record, bytes]:
         """Return the record of an utterance and its WAV; empty where it has none."""
         name = f"{self.job.seed} {row['id']}".encode()
-        digest = hashlib.blake2b(name, digest_size=4).digest()
-        seed = int.from_bytes(digest, "big")
+        seed = int.from_bytes(hashlib.blake2b(name, digest_size=4).digest(), "big")
         own = {name: row[name] for name in OPTIONS if name in row}
         record = {"id": row["id"], "text": row["text"]}
         try:

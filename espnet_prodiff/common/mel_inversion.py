@@ -19,31 +19,16 @@ round, so a tile with that margin equals the whole.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from espnet_prodiff.common.phase_integration import Start, integrate
 
 TILE = 1024  # frames
 MOMENTUM = 0.99
 MOST = 5.0  # an update changes a magnitude by this factor at most
 SMALLEST = 1e-8
-
-
-class Start(NamedTuple):
-    """Magnitudes and the differences of their phases, (F, bins) each.
-
-    Attributes:
-        magnitudes: Of the spectrum.
-        advance: Phase of a bin less that of the frame before.
-        difference: Phase of a bin less that of the bin below.
-        salience: By its peaks bins are grouped; a peak goes on in time.
-    """
-
-    magnitudes: Tensor
-    advance: Tensor
-    difference: Tensor
-    salience: Tensor
 
 
 class MelInversion(nn.Module):
@@ -155,13 +140,7 @@ class MelInversion(nn.Module):
         if isinstance(start, Tensor):
             return tile.place(start[inner]), None
         start = Start(*(values[inner] for values in start))
-        steps, peaks = _phase_steps(start)
-        # In turns and in double precision, where whole ones cost no digits: a frame is
-        # two operations.
-        turns = steps.double() / (2 * math.pi)
-        before = torch.zeros_like(turns[0]) if phase is None else phase
-        for now, peak in zip(turns.unbind(), peaks.unbind(), strict=True):
-            before = now.add_(before.index_select(0, peak))
+        turns = integrate(start, phase)
         passed = tile.next_first - tile.first
         following = turns[passed - 1].frac() if passed else phase
         phases = turns.frac().float() * (2 * math.pi)
@@ -269,29 +248,6 @@ class _Tile:
         length = max(self.stop - self.start - whole, int(whole and self.start == 0))
         begin = (self.before + self.start - self.first) * hop_length
         return wave[begin : begin + length * hop_length]
-
-
-def _phase_steps(start: Start) -> tuple[Tensor, Tensor]:
-    """Phase of a frame from that of the frame before: step, bin; (F, bins) each.
-
-    phase[n, k] = phase[n - 1, bin[n, k]] + step[n, k].
-    """
-    peak = _uphill(start.salience)
-    along = start.difference.cumsum(1)
-    return along + (start.advance - along).gather(1, peak), peak
-
-
-def _uphill(magnitudes: Tensor) -> Tensor:
-    """Bin of the peak that lies uphill from every bin of a frame, (F, bins)."""
-    lower = nn.functional.pad(magnitudes[:, :-1], (1, 0), value=-1.0)
-    upper = nn.functional.pad(magnitudes[:, 1:], (0, 1), value=-1.0)
-    up = (upper > magnitudes) & (upper >= lower)
-    down = (lower > magnitudes) & (lower > upper)
-    peak = ~(up | down).flatten()
-    # The peaks of all frames in a row: behind a bin that goes up lies the next.
-    nearest = peak.cumsum(0) - 1 + up.flatten()
-    bins = peak.nonzero()[:, 0].index_select(0, nearest) % magnitudes.shape[1]
-    return bins.view_as(magnitudes)
 
 
 def _square(pairs: Tensor) -> Tensor:

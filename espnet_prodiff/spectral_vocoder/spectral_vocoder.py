@@ -11,8 +11,9 @@ from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from torch import Tensor, nn
 
 from espnet_prodiff.common.crops import check_hop, draw_crops
-from espnet_prodiff.common.mel_inversion import MelInversion, Start
+from espnet_prodiff.common.mel_inversion import MelInversion
 from espnet_prodiff.common.padding import on_host, validation_generator
+from espnet_prodiff.common.phase_integration import Start
 from espnet_prodiff.common.plugin import CHECKPOINT_FORMAT, PluginTTS
 from espnet_prodiff.errors import InputError, UserError, check_choice, check_positive
 from espnet_prodiff.spectral_vocoder.features import LinearMels, inversion_of
@@ -235,11 +236,10 @@ class SpectralVocoder(PluginTTS):
             )
         # Half precision is a matter of the network's layers: spectra stay float32.
         with torch.autocast(feats.device.type, enabled=False):
-            wav = self.inversion([self._linear(feats)])[0]
-        return {"wav": wav.clamp(-1, 1)}
+            return {"wav": self.inversion([self._linear(feats)])[0].clamp(-1, 1)}
 
     def product_layers(self) -> list[nn.Module]:
-        """Layers whose weights may be rounded: nearly all of the network's products."""
+        """Layers whose weights may be rounded to half precision at inference."""
         return self.network.product_layers()
 
     def _linear(self, feats: Tensor) -> Tensor:
@@ -262,8 +262,7 @@ class SpectralVocoder(PluginTTS):
         magnitudes = log_magnitudes.exp()
         for _ in range(2):
             magnitudes = self.inversion.agree(magnitudes, mel[begin:end])
-        # The angles of `_phasors`, without complex numbers: those take three times as
-        # long.
+        # The angles of `_phasors`; complex numbers would take three times as long.
         advance = torch.atan2(steps[1], steps[0]) + self._own_advance(mel.device)
         difference = torch.atan2(steps[3], steps[2]) + math.pi
         # A peak whose phase is hard to tell ahead is a poor one to hang others on.
@@ -276,8 +275,7 @@ class SpectralVocoder(PluginTTS):
         It predicts by how much they differ from those of the bin's own frequency and of
         a sound in the middle of the window.
         """
-        own = self._own_advance(outputs[0].device)
-        rotation = torch.polar(torch.ones_like(own), own)
+        rotation = torch.exp(1j * self._own_advance(outputs[0].device))
         in_time = torch.complex(outputs[0], outputs[1]) * rotation
         return in_time, -torch.complex(outputs[2], outputs[3])
 
