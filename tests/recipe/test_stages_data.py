@@ -1,4 +1,5 @@
 import logging
+import re
 from pathlib import Path
 
 import kaldiio
@@ -48,14 +49,17 @@ def recipe(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["../../../../evil", "/tmp/evil"])
+@pytest.mark.parametrize("name", ["../../../../evil", "{folder}/evil"])
 def test_an_utterance_cannot_write_elsewhere(recipe, name):
+    name = name.format(folder=recipe)
     for path in (recipe / "data/tr").iterdir():
         if path.suffix != ".wav":
             path.write_text(path.read_text().replace("a1 ", f"{name} "))
-    with pytest.raises(UserError, match=f"data/tr/utt2spk: utterance '{name}'"):
+    with pytest.raises(
+        UserError, match=re.escape(f"data/tr/utt2spk: utterance '{name}'")
+    ):
         stages_data.format_audio(make_options())
-    assert not list(recipe.rglob("evil*")) and not Path("/tmp/evil.wav").exists()
+    assert not list(recipe.rglob("evil*"))
 
 
 def make_options(*words):

@@ -162,7 +162,7 @@ def archive(random: np.random.Generator, folder: Path) -> None:
     }
     names = [
         "../x",
-        "/tmp/torture_x",
+        f"{folder}/x",
         "exp/../../x",
         "a\\..\\..\\x",
         "C:x",
@@ -186,7 +186,6 @@ def archive(random: np.random.Generator, folder: Path) -> None:
         fetch_model(str(path), inside / "cache")
     finally:
         assert [p.name for p in folder.iterdir()] == ["inside"]
-        assert not Path("/tmp/torture_x").exists()
 
 
 def config(random: np.random.Generator, folder: Path) -> None:
