@@ -1,5 +1,4 @@
 import logging
-import re
 from pathlib import Path
 
 import kaldiio
@@ -55,9 +54,7 @@ def test_an_utterance_cannot_write_elsewhere(recipe, name):
     for path in (recipe / "data/tr").iterdir():
         if path.suffix != ".wav":
             path.write_text(path.read_text().replace("a1 ", f"{name} "))
-    with pytest.raises(
-        UserError, match=re.escape(f"data/tr/utt2spk: utterance '{name}'")
-    ):
+    with pytest.raises(UserError, match=r"data/tr/utt2spk: utterance '.*': files"):
         stages_data.format_audio(make_options())
     assert not list(recipe.rglob("evil*"))
 
