@@ -13,6 +13,7 @@ from espnet_prodiff.diffusion.loss import (
     diffusion_loss,
     draw_times,
     squared_error,
+    widened,
 )
 from espnet_prodiff.diffusion.parameterization import Prediction
 from espnet_prodiff.diffusion.sampler import sample
@@ -40,4 +41,5 @@ __all__ = [
     "snr_times",
     "squared_error",
     "weights_from_teacher",
+    "widened",
 ]

@@ -16,9 +16,8 @@ from torch import Tensor
 
 from espnet_prodiff.diffusion.denoiser import Denoiser
 from espnet_prodiff.diffusion.distillation import noisy_on_grid
-from espnet_prodiff.diffusion.loss import Distance, squared_error
+from espnet_prodiff.diffusion.loss import Distance, mean_error, squared_error
 from espnet_prodiff.diffusion.parameterization import Prediction
-from espnet_prodiff.diffusion.weighting import loss_weight
 
 # Called as a Denoiser is: (x_t, t, cond, mask) -> Prediction
 Predict: TypeAlias = Callable[..., Prediction]
@@ -87,6 +86,5 @@ def consistency_loss(
     target = consistency_target(
         averaged or student, teacher, x_t, t, s, cond, mask, teacher_cond
     )
-    errors = distance(student(x_t, t, cond, mask).x_0, target, mask)
-    weights = loss_weight(weight, student.schedule.log_snr(t))
-    return (weights.to(errors.dtype) * errors).mean()
+    prediction, log_snr = student(x_t, t, cond, mask).x_0, student.schedule.log_snr(t)
+    return mean_error(distance, prediction, target, mask, weight, log_snr)

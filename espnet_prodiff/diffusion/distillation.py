@@ -11,8 +11,12 @@ import torch
 from torch import Tensor
 
 from espnet_prodiff.diffusion.denoiser import Denoiser
-from espnet_prodiff.diffusion.loss import Distance, draw_noise, squared_error
-from espnet_prodiff.diffusion.weighting import loss_weight
+from espnet_prodiff.diffusion.loss import (
+    Distance,
+    draw_noise,
+    mean_error,
+    squared_error,
+)
 from espnet_prodiff.errors import UserError, check_choice
 
 GRID_TIMES = ("uniform", "landing")
@@ -133,9 +137,8 @@ def distillation_loss(
     t, s = grid[step], grid[step + 1]
     teacher_cond = cond if teacher_cond is None else teacher_cond
     target = distillation_target(teacher, x_t, t, s, teacher_cond, mask, times=between)
-    errors = distance(student(x_t, t, cond, mask).x_0, target, mask)
-    weights = loss_weight(weight, student.schedule.log_snr(t))
-    return (weights.to(errors.dtype) * errors).mean()
+    prediction, log_snr = student(x_t, t, cond, mask).x_0, student.schedule.log_snr(t)
+    return mean_error(distance, prediction, target, mask, weight, log_snr)
 
 
 def noisy_on_grid(

@@ -25,6 +25,38 @@ def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
     return (values * mask).flatten(1).sum(1) / count
 
 
+def widened(tensor: Tensor) -> Tensor:
+    """``tensor`` in float32, unless it is wider: sums of errors are too much for half.
+
+    Errors of x_0 are those of eps divided by alpha, up to 20,000 times as large.
+    """
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def mean_error(
+    distance: Distance,
+    prediction: Tensor,
+    target: Tensor,
+    mask: Tensor | None,
+    weight: str,
+    log_snr: Tensor,
+) -> Tensor:
+    """Mean over a batch of weighted errors, a scalar; in float32 under autocast too.
+
+    Args:
+        distance: Error of each utterance.
+        prediction: (B, C, L).
+        target: (B, C, L).
+        mask: (B, 1, L), 1 = valid.
+        weight: Name of the weight of each utterance's error, see ``loss_weight``.
+        log_snr: Of each utterance, (B,).
+    """
+    with torch.autocast(prediction.device.type, enabled=False):
+        errors = distance(widened(prediction), widened(target), mask)
+        weights = loss_weight(weight, log_snr)
+        return (weights.to(errors.dtype) * errors).mean()
+
+
 def absolute_error(prediction: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
     """Mean absolute error of each utterance, (B,)."""
     return masked_mean((prediction - target).abs(), mask)
@@ -112,6 +144,4 @@ def diffusion_loss(
     prediction = denoiser(alpha * x_0 + sigma * eps, t, cond, mask)
     check_choice("error_of", error_of, ("x_0", "eps"))
     pair = (prediction.x_0, x_0) if error_of == "x_0" else (prediction.eps, eps)
-    errors = distance(*pair, mask)
-    weights = loss_weight(weight, denoiser.schedule.log_snr(t))
-    return (weights.to(errors.dtype) * errors).mean()
+    return mean_error(distance, *pair, mask, weight, denoiser.schedule.log_snr(t))

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from espnet_prodiff.diffusion import Denoiser, diffusion_loss
-from espnet_prodiff.diffusion.loss import absolute_error, masked_mean
+from espnet_prodiff.diffusion.loss import absolute_error, masked_mean, widened
 
 # Normalised log-mels are centred on 0; SSIM compares luminances, which are positive.
 BIAS = 6.0
@@ -75,7 +75,7 @@ def variance_errors(
     if alike:
         weight = mask / mask.sum(1, keepdim=True) / len(mask)
     pairs = zip(predicted, ((frames + 1.0).log(), *others), strict=True)
-    errors = [(error.float() - target).square() for error, target in pairs]
+    errors = [(widened(error) - target).square() for error, target in pairs]
     duration, pitch, energy = ((error * weight).sum() for error in errors)
     return duration, pitch, energy
 

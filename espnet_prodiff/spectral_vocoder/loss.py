@@ -80,6 +80,11 @@ class MultiResolutionLoss(nn.Module):
 
     def forward(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
         """The distance's parts, for waves (B, T_wav) at least a frame long."""
+        # Logarithms of what is nearly 0 have no place in half precision.
+        with torch.autocast(fake.device.type, enabled=False):
+            return self._parts(fake, real)
+
+    def _parts(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
         parts = {"spectral_convergence": 0.0, "log_magnitude": 0.0, "log_mel": 0.0}
         for size in self.sizes:
             ours, theirs = self._magnitudes(fake, size), self._magnitudes(real, size)

@@ -291,7 +291,7 @@ class SpectralVocoder(PluginTTS):
 
     def _outputs(self, mels: Tensor) -> list[Tensor]:
         """Log-magnitudes (B, F, bins) of magnitude mels (B, F, odim), and the rest."""
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(mels.device.type, enabled=False):
             prior = self.inversion.magnitudes(mels).clamp(min=FLOOR).log()
         # Logarithms of the mels of speech are -4 +- 2.5.
         outputs = self.network((mels.clamp(min=FLOOR).log() + 4) / 2.5).float()

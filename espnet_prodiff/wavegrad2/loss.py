@@ -6,7 +6,7 @@ from espnet2.asr.specaug.specaug import SpecAug
 from torch import Tensor, nn
 
 from espnet_prodiff.common.padding import length_mask
-from espnet_prodiff.diffusion import absolute_error
+from espnet_prodiff.diffusion import absolute_error, widened
 from espnet_prodiff.errors import UserError
 
 
@@ -15,6 +15,7 @@ def duration_loss(predicted: Tensor, durations: Tensor, lengths: Tensor) -> Tens
 
     From log-durations (B, N), frames of each token (B, N) and numbers of tokens (B,).
     """
+    predicted = widened(predicted)
     mask = length_mask(lengths, durations.shape[1], predicted.dtype)[:, 0]
     target = (durations + 1).to(predicted.dtype).log()
     return ((predicted - target) ** 2 * mask).sum() / mask.sum()
@@ -26,7 +27,7 @@ def mel_loss(mel_proj: nn.Module, cond: Tensor, mel: Tensor, valid: Tensor) -> T
     From the frames (B, C, F), the mel (B, n_mels, F) and the frames inside the
     utterances, (B, F).
     """
-    prediction = mel_proj(cond.transpose(1, 2)).transpose(1, 2)
+    prediction = widened(mel_proj(cond.transpose(1, 2)).transpose(1, 2))
     mask = valid.to(prediction.dtype)[:, None]
     return absolute_error(prediction, mel, mask).mean()
 

@@ -13,6 +13,7 @@ from espnet_prodiff.diffusion import (
     draw_times,
     squared_error,
 )
+from espnet_prodiff.diffusion.loss import mean_error
 
 
 def test_snr_weighted_loss_is_the_eps_loss():
@@ -79,3 +80,22 @@ def test_continuous_times_are_wavegrads_noise_levels():
         grid = torch.arange(1, n + 1) / n
         ks = torch.maximum(grid - u, u - (grid - 1 / n)).max()
         assert ks < 1.95 / math.sqrt(n)  # the 0.1 % point
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_errors_stay_in_float32_under_autocast(dtype):
+    """eps that is off by .1 at a log-SNR of -20 is an x_0 that is off by 2,200."""
+    torch.manual_seed(0)
+    target = torch.randn(2, 4, 6)
+    prediction = target + 2200.0
+    product = torch.nn.Parameter(torch.eye(4))
+
+    def distance(x, y, mask):  # with a product, as SSIM has one
+        return (product @ (x - y).square()).flatten(1).mean(1)
+
+    arguments = (target, None, "snr", torch.tensor([-20.0, -19.0]))
+    expected = mean_error(distance, prediction, *arguments)
+    with torch.autocast("cpu", dtype):
+        assert torch.equal(mean_error(distance, prediction, *arguments), expected)
+        rounded = mean_error(distance, prediction.to(dtype), *arguments)
+    torch.testing.assert_close(rounded, expected, rtol=0.01, atol=0)

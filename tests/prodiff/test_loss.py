@@ -5,6 +5,7 @@ from espnet2.gan_tts.jets.loss import VarianceLoss
 
 from espnet_prodiff.common.padding import length_mask
 from espnet_prodiff.prodiff.loss import l1_ssim_error, ssim_error, variance_errors
+from tests.prodiff.factory import make_batch, make_prodiff
 
 
 def test_ssim_of_equal_mels_is_perfect_and_of_opposite_ones_is_not():
@@ -72,3 +73,26 @@ def test_errors_of_the_predictors_are_those_of_espnet(alike):
     pairs[:2] = [x.squeeze(2) for x in pairs[:2]]
     theirs = VarianceLoss(not alike, alike)(*pairs, lengths)
     torch.testing.assert_close(ours, theirs)
+
+
+def test_ssim_under_float16_autocast_is_that_of_float32():
+    """Its windows are a product, where squares of a bad x_0 pass what float16 holds."""
+    torch.manual_seed(0)
+    model = make_prodiff(
+        prediction_type="eps",
+        noise_cond="log_snr",
+        diffusion_scheduler="cosine",
+        diffusion_steps=1,
+    ).train()
+    batch = make_batch()
+    losses, gradients = [], []
+    for enabled in (False, True):
+        torch.manual_seed(7)
+        with torch.autocast("cpu", torch.float16, enabled=enabled):
+            loss, _, _ = model(**batch)
+        model.zero_grad()
+        loss.backward()
+        losses.append(loss.detach())
+        gradients.append(model.denoiser.network.out_proj.weight.grad.clone())
+    torch.testing.assert_close(losses[1], losses[0], rtol=0.01, atol=0)
+    assert (gradients[1] - gradients[0]).norm() < 0.05 * gradients[0].norm()

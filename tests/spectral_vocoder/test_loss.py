@@ -28,3 +28,11 @@ def test_silence_has_finite_gradients():
     wave = torch.zeros(1, 4000, requires_grad=True)
     sum(MultiResolutionLoss(512, 16000)(wave, torch.zeros(1, 4000)).values()).backward()
     assert wave.grad.isfinite().all()
+
+
+def test_distances_stay_in_float32_under_autocast():
+    waves = torch.randn(2, 1, 6000, generator=torch.Generator().manual_seed(0))
+    distance = MultiResolutionLoss(512, 16000)
+    expected = distance(*waves)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert distance(*waves) == expected
