@@ -1,5 +1,5 @@
 # Each target sets up what it needs in .venv; nothing else has to be installed but
-# Python 3.10-3.12 with venv and a C compiler (pyworld has no wheels).
+# Python 3.10-3.13 with venv and a C compiler (pyworld has no wheels).
 PYTHON ?= python3
 VENV ?= .venv
 export PATH := $(abspath $(VENV))/bin:$(PATH)

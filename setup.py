@@ -21,6 +21,29 @@ setup(
     long_description=(root / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    author="The espnet_prodiff contributors",
+    keywords="speech-synthesis text-to-speech tts diffusion distillation espnet",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "License :: OSI Approved :: Apache Software License",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Multimedia :: Sound/Audio :: Speech",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+    project_urls={
+        "ESPnet": "https://github.com/espnet/espnet",
+        "ProDiff": "https://arxiv.org/abs/2207.06389",
+        "Progressive distillation": "https://arxiv.org/abs/2202.00512",
+        "DiffWave": "https://arxiv.org/abs/2009.09761",
+        "WaveGrad 2": "https://arxiv.org/abs/2106.09660",
+    },
     packages=find_packages(include=["espnet_prodiff", "espnet_prodiff.*"]),
     package_data={
         "espnet_prodiff": [
@@ -33,7 +56,7 @@ setup(
             "recipe/prepare/template/*.sh",
         ]
     },
-    python_requires=">=3.10,<3.13",
+    python_requires=">=3.10,<3.14",
     install_requires=[
         "espnet==202511",
         # ESPnet pins setuptools<74 and torch 2.13 wants a newer one: without this
@@ -79,6 +102,9 @@ setup(
             *extras["serve"],
             *extras["bulk"],
             "httpx",  # of starlette's test client
+            "ipykernel",
+            "nbclient",
+            "nbformat",
             "openai",
             "psutil",
             "selenium",
@@ -88,6 +114,7 @@ setup(
             "pytest",
             "pytest-xdist>=3.7",
             "ruff",
+            "wheel",
         ],
     },
 )

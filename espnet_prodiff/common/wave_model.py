@@ -23,7 +23,7 @@ class WaveDiffusionTTS(DiffusionTTS):
 
     Attributes:
         tiled_network: Evaluates the network in bounded memory.
-        wave_scale: The diffusion runs on waves times this.
+        wave_scale: The diffusion runs on waves times this. NOTE: 1 in the papers.
         hop_length: Samples of a mel frame.
         fs: Sampling rate in Hz.
     """

@@ -37,8 +37,8 @@ def distillation_target(
 ) -> Tensor:
     """The x_0, (B, C, L), whose DDIM step t -> s lands where the teacher's steps do.
 
-    The teacher goes t = t_0 > t_1 > ... > t_k = s in k steps; k = 2 is Salimans & Ho's
-    halving. With rho = alpha / sigma a DDIM step is linear,
+    The teacher goes t = t_0 > ... > t_k = s in k steps. NOTE: any k, of which 2 is
+    Salimans & Ho's halving. With rho = alpha / sigma a DDIM step is linear,
 
         x_{j+1} / sigma_{j+1} = x_j / sigma_j + (rho_{j+1} - rho_j) x_0(t_j),
 

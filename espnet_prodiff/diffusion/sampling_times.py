@@ -68,8 +68,9 @@ def snr_times(
     log-SNRs of low + (high - low) j / N, j = 1 ... N - 1, the last of them to 0. So the
     steps of N/2 are every second one of N, wherever the schedule reaches that far.
 
-    Even steps in t leave this to the schedule, and few of them may all be noise: 50
-    even steps of WaveGrad 2's thousand never see speech above 3 dB.
+    NOTE: ProDiff and Salimans & Ho step evenly in t. That leaves it to the schedule,
+    and few such steps may all be noise: 50 even steps of WaveGrad 2's thousand never
+    see speech above 3 dB.
 
     Args:
         schedule: The noise schedule.

@@ -11,18 +11,26 @@ import yaml
 from espnet_prodiff.errors import ConfigError
 from espnet_prodiff.fileio.yaml_files import read_yaml
 
+# conf/ of the repository, which the package brings along.
+SHIPPED = Path(__file__).parents[1] / "conf"
 # Options of ours that were called otherwise.
 OLD_NAMES = {"start_model_file": "init_from"}
 
 
+def find_config(path: str | Path) -> Path:
+    """A file, or else a config of the package by its name in ``conf/``."""
+    shipped = SHIPPED / path
+    return shipped if shipped.is_file() and not Path(path).is_file() else Path(path)
+
+
 def read_config(path: str | Path) -> dict[str, Any]:
-    """Read a training config.
+    """Read a training config; see `find_config`.
 
     Raises:
         FileNotFoundError: The file does not exist.
         ConfigError: It is not a yaml mapping, or says ``base``.
     """
-    config = read_yaml(path, "training config", aliases=True)
+    config = read_yaml(find_config(path), "training config", aliases=True)
     if "base" in config:
         raise ConfigError(
             f"{path} says base: {config['base']}, which is no longer read, as ESPnet's "

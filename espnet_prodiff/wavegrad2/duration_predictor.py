@@ -8,7 +8,7 @@ from espnet_prodiff.common.durations import valid_tokens
 from espnet_prodiff.errors import UserError
 from espnet_prodiff.wavegrad2.encoder import reverse_utterances
 
-MIN_RANGE = 1e-2  # frames: a range may shrink, but is divided by
+MIN_RANGE = 1e-2  # frames. NOTE: ours; a range may shrink, but is divided by
 
 
 class Predictors(nn.Module):

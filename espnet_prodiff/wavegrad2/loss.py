@@ -13,6 +13,8 @@ from espnet_prodiff.errors import UserError
 def duration_loss(predicted: Tensor, durations: Tensor, lengths: Tensor) -> Tensor:
     """Mean squared error of log(frames + 1), over the tokens of all utterances.
 
+    NOTE: as everywhere in ESPnet; the paper's is of the durations.
+
     From log-durations (B, N), frames of each token (B, N) and numbers of tokens (B,).
     """
     predicted = widened(predicted)

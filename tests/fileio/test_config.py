@@ -33,6 +33,17 @@ def test_espnet_ez_reads_a_shipped_config_as_we_do(path):
     assert theirs["tts_conf"]["denoiser_layers"] == 10
 
 
+def test_a_config_of_the_package_is_found_anywhere(tmp_path, monkeypatch):
+    ours = read_config("conf/mini/train_prodiff.yaml")
+    monkeypatch.chdir(tmp_path)
+    assert read_config("mini/train_prodiff.yaml") == ours
+    with pytest.raises(FileNotFoundError):
+        read_config("mini/no_such.yaml")
+    Path("mini").mkdir()
+    Path("mini/train_prodiff.yaml").write_text("tts: own")  # comes first
+    assert read_config("mini/train_prodiff.yaml") == {"tts": "own"}
+
+
 def test_students_options_and_no_config(tmp_path):
     config = tmp_path / "a.yaml"
     config.write_text("tts_conf: {adim: 8, layers: 2}\nstudent: {layers: 1}\n")

@@ -6,12 +6,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-import espnet_prodiff
-from espnet_prodiff.fileio.config import merge_configs, read_config
+from espnet_prodiff.fileio.config import SHIPPED, merge_configs, read_config
 from espnet_prodiff.fileio.yaml_files import write_yaml
 
-# conf/ of the repository, which the package brings along.
-SHIPPED = Path(espnet_prodiff.__file__).with_name("conf")
 SIZES = ("small", "cpu", "gpu")
 BASES = {
     "small": ("mini/train_prodiff.yaml", "flite/distill_prodiff.yaml"),
