@@ -23,9 +23,10 @@ def find_model(
     """Return what `Text2Speech` needs to load a model: ``model_file`` and its config.
 
     Args:
-        model: A voice of the package by name, a packed model (zip), weights (``.pth``),
-            an experiment folder, a URL, a name of the zoo or a hub id ``user/name``;
-            None or "demo": the package's ``slt``, or its first voice.
+        model: A voice of the package by name (a folder of that name is ``./name``), a
+            packed model (zip), weights (``.pth``), an experiment folder, a URL, a name
+            of the zoo or a hub id ``user/name``; None or "demo": the package's ``slt``,
+            or its first voice.
         cachedir: See `fetch_model`.
         voices: Where the voices of the package are.
 
@@ -42,10 +43,18 @@ def find_model(
             )
         first = next((v for v in known if v.name == DEFAULT_VOICE), known[0])
         return fetch_model(str(first.model), cachedir)
+    if any(model == voice.name for voice in known_voices(voices)):
+        return fetch_model(model, cachedir)  # a folder of this name is ./NAME
     path = Path(model)
     if path.is_dir():
         files = [path / name for name in WEIGHTS]
         found = next((file for file in files if file.is_file()), None)
+        if (path / "voice.json").is_file():
+            raise InputError(
+                f"folder {path} is an exported voice: espnet_prodiff.runtime.Voice and "
+                "espnet-prodiff serve speak with it; this takes the model that it was "
+                "exported from"
+            )
         if found is None:
             raise InputError(
                 f"folder {path} holds no model: expected {', '.join(WEIGHTS)} beside "

@@ -31,7 +31,23 @@ def test_a_voice_is_the_default(tmp_path, monkeypatch):
         find_model(None, voices=tmp_path)
 
 
+def test_a_voice_is_found_beside_a_folder_of_its_name(tmp_path, monkeypatch):
+    """As ``export slt --onnx slt`` makes it."""
+    monkeypatch.chdir(tmp_path)
+    voice = find_model("slt")
+    folder = tmp_path / "slt"
+    folder.mkdir()
+    assert find_model("slt") == voice
+    (folder / "latest.pth").touch()
+    assert find_model("slt") == voice
+    assert find_model("./slt") == {"model_file": "slt/latest.pth"}
+
+
 def test_what_is_no_model(tmp_path):
+    (tmp_path / "voice.json").touch()
+    with pytest.raises(InputError, match="is an exported voice: espnet_prodiff.runt"):
+        find_model(tmp_path)
+    (tmp_path / "voice.json").unlink()
     with pytest.raises(
         InputError, match="holds no model: expected valid.loss.best.pth"
     ):
