@@ -16,6 +16,7 @@ import logging
 
 from espnet_prodiff.common.espeak import require_g2p
 from espnet_prodiff.errors import ConfigError
+from espnet_prodiff.inference.normalization.voice import ESPEAK_SIGNS
 
 ESPEAK_G2P = "espnet_prodiff_espeak"
 
@@ -29,7 +30,7 @@ IPA = (
     + "".join(map(chr, range(0x0250, 0x02A9)))
     + "\u02b0\u02b2\u02b7\u02bc\u02c8\u02cc\u02d0\u02d1\u02de\u02e0\u02e4"
     + "\u0303\u0306\u030a\u031d\u031e\u0325\u0329\u032a\u032c\u032f\u033a\u033b\u0361"
-    + "\u03a6\u03b2\u03b5\u03b8\u03c7\u1d50\u1d5d"
+    + "\u03a6\u03b2\u03b5\u03b8\u03c7\u1d50\u1d5d\u1d7b"
 )
 SPACE = "<space>"
 # Of ESPnet's `Phonemizer`, as in its espeak_ng_english_us_vits.
@@ -51,7 +52,10 @@ class EspeakG2p:
 
     Attributes:
         language: ISO 639, for the normalisation of texts.
+        signs: Those that it says as words, in most languages.
     """
+
+    signs = ESPEAK_SIGNS
 
     def __init__(self, language: str) -> None:
         """Start espeak-ng.

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from espnet_prodiff.errors import InputError, TextError, UserError, check_choice
+from espnet_prodiff.inference.espeak_g2p import EspeakG2p
 from espnet_prodiff.inference.normalization.normalizer import TextNormalizer
 from espnet_prodiff.inference.normalization.voice import voice_of
 from espnet_prodiff.inference.pronunciation import Pronunciation
+from espnet_prodiff.inference.unsaid import LANGUAGE_FLAG, UnsaidWords
 
 if TYPE_CHECKING:
     from espnet2.train.preprocessor import CommonPreprocessor  # slow to import
@@ -21,7 +23,6 @@ UNKNOWN_SYMBOLS = ("error", "skip")
 TEXT_NORMALIZERS = ("auto", "english", "none")
 LINE_BREAKS = re.compile(r"\s*[\n\r\t\f\v\x85\u2028\u2029]\s*")
 GLUED = re.compile(r"([;:,.!?\u2014\u2026]*)(.*)", re.DOTALL)
-LANGUAGE_FLAG = re.compile(r"\([a-z]{2,3}(?:-[a-z0-9-]+)?\)")
 # espeak ends a text at a NUL, and no g2p can encode a surrogate.
 UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\x80-\x84\x86-\x9f\ud800-\udfff]+")
 MAX_CHARACTERS, MAX_TOKENS = 20_000, 4000  # attention takes memory by their square
@@ -64,9 +65,13 @@ class TextToIds:
         self.normalize: TextNormalizer | None = None
         self.pronunciation: Pronunciation | None = None
         self._has_espeak = False
+        self._unsaid: UnsaidWords | None = None
         if preprocess is not None:
             g2p_type = getattr(preprocess.tokenizer, "g2p_type", None)
             self._has_espeak = str(g2p_type).startswith("espeak")
+            ours = isinstance(getattr(preprocess.tokenizer, "g2p", None), EspeakG2p)
+            if self._has_espeak or ours:
+                self._unsaid = UnsaidWords(preprocess.tokenizer.text2tokens)
             skip = unknown_symbols == "skip"
             language = "en" if text_normalizer == "english" else None
             known = text_normalizer != "none"
@@ -160,7 +165,7 @@ class TextToIds:
         if not text.strip():
             return []
         try:
-            cleaned = self.preprocess.text_cleaner(text)
+            cleaned = self._said(self.preprocess.text_cleaner(text))
             tokens = self.preprocess.tokenizer.text2tokens(cleaned)
         except (UserError, ModuleNotFoundError):
             raise
@@ -170,6 +175,29 @@ class TextToIds:
                 f"{shortened(text)} ({type(error).__name__}: {error}): rewrite it"
             ) from error
         return [part for token in tokens for part in self._known_parts(token)]
+
+    def _said(self, text: str) -> str:
+        """Return a cleaned text without what the g2p would drop from it.
+
+        Raises:
+            TextError: There is such a word, and it is not to be left out.
+        """
+        unsaid = self._unsaid(text) if self._unsaid else []
+        if not unsaid:
+            return text
+        message = (
+            f"unknown symbols in the text {shortened(text)}: "
+            f"{', '.join(map(repr, unsaid[:8]))}, which espeak-ng passes over"
+        )
+        if self.unknown_symbols == "error":
+            raise TextError(
+                f"{message}. Write what is to be said, or leave them out with "
+                "unknown_symbols=skip"
+            )
+        logging.warning("%s; left out", message)
+        text = " ".join(word for word in text.split() if word not in unsaid)
+        signs = {ord(word): " " for word in unsaid if len(word) == 1}
+        return text.translate({c: s for c, s in signs.items() if not chr(c).isalnum()})
 
     def _known_parts(self, token: str) -> list[str]:
         """Return a token, or what is known of one that espeak made.

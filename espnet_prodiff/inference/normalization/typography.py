@@ -85,7 +85,7 @@ def _plain(cluster: str, voice: Voice) -> tuple[str, str]:
         return "", cluster
     if char.isdecimal() and not char.isascii() and voice.language not in {"ar", "hi"}:
         return "digits of other scripts", str(unicodedata.decimal(char))
-    composed = unicodedata.normalize("NFKC", cluster)
+    composed = unicodedata.normalize("NFKC", cluster).replace("\u2044", "/")
     if composed[0] in MARKS and voice.language not in CJK:
         composed = MARKS[composed[0]] + composed[1:]
     if voice.characters is not None:

@@ -110,7 +110,8 @@ def voice_of(
     """Find out what a model reads; None if its texts are phones already.
 
     A g2p that is not ESPnet's tells by its attributes ``language``,
-    ``reads_numbers`` (True by default) and ``letter_gap`` (a space).
+    ``reads_numbers`` (True by default), ``letter_gap`` (a space) and ``signs``, those
+    that it has words for (none).
 
     Args:
         preprocess: ESPnet's, with cleaner, tokenizer and token table.
@@ -143,7 +144,7 @@ def voice_of(
         numbers = bool(cleaners) or set("0123456789") <= characters
     else:
         characters, numbers = None, getattr(g2p, "reads_numbers", True)
-        marks = _marks_of_g2p(str(g2p_type), table)
+        marks = _marks_of_g2p(str(g2p_type), table) | set(getattr(g2p, "signs", ()))
         if cleaners:
             marks.update(c for c in CLEANER_MARKS if _reaches(preprocess, c))
         scripts = set(SCRIPTS.get(language or "", {"LATIN"}))
