@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 
@@ -19,7 +20,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     start = f".{path.name}.{socket.gethostname()}."
-    for leftover in path.parent.glob(f"{start}*.tmp"):
+    for leftover in path.parent.glob(f"{escape(start)}*.tmp"):
         pid = leftover.name.split(".")[-2]
         if pid.isdigit() and not _is_running(int(pid)):
             leftover.unlink(missing_ok=True)

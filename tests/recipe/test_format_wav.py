@@ -43,6 +43,17 @@ def test_another_rate_or_format_is_converted(tmp_path, kind):
     assert np.abs(wave - expected)[middle].max() < 2e-3
 
 
+def test_another_rate_in_the_middle_is_converted_alone(tmp_path):
+    tone = 0.5 * np.sin(np.arange(24000) * 2 * np.pi * 200 / 24000)
+    files = [wav(tmp_path), wav(tmp_path, "b.wav", tone, 24000), wav(tmp_path, "c.wav")]
+    lines = [f"u{n} {file}" for n, file in enumerate(files)]
+    format_wav(scp(tmp_path, *lines), None, tmp_path / "out", "wav", 8000)
+    lengths = read_table(tmp_path / "out" / "utt2num_samples")
+    assert lengths == dict.fromkeys(("u0", "u1", "u2"), "8000")
+    middle, fs = soundfile.read(read_table(tmp_path / "out" / "wav.scp")["u1"])
+    assert fs == 8000 and np.abs(middle - SINE)[800:-800].max() < 2e-3
+
+
 def test_segments_are_cut_out(tmp_path):
     source = wav(tmp_path)
     cuts = tmp_path / "segments"
