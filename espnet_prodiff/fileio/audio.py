@@ -136,10 +136,16 @@ def _require_whole(source: str) -> None:
             raise ValueError(f"it is cut off: {size} of {told} bytes")
 
 
-def write_audio(path: str | Path, wav: np.ndarray, fs: int) -> None:
-    """Write a 16-bit WAV file. Samples beyond [-1, 1] are clipped."""
+def write_audio(path: str | Path, wav: np.ndarray, fs: int, kind: str = "WAV") -> None:
+    """Write a 16-bit file, WAV or FLAC. Samples beyond [-1, 1] are clipped.
+
+    Raises:
+        OSError: As Python has it; libsndfile says nothing of a full disk.
+    """
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wav, fs, "PCM_16", format=kind)
     with atomic_path(path) as temporary:
-        soundfile.write(temporary, wav, fs, "PCM_16", format="WAV")
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def _open(source: str, utt: str, where: str, commands: bool) -> io.BytesIO | str:

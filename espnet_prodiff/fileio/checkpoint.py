@@ -231,8 +231,9 @@ def atomic_torch_save() -> Iterator[None]:
 
     def save(obj: Any, f: Any, *args: Any, **kwargs: Any) -> None:
         if isinstance(f, str | os.PathLike):
-            with atomic_path(Path(f)) as temporary:
-                plain(obj, temporary, *args, **kwargs)
+            # By an open file: of a path's full disk torch does not say what it was.
+            with atomic_path(Path(f)) as temporary, temporary.open("wb") as file:
+                plain(obj, file, *args, **kwargs)
         else:
             plain(obj, f, *args, **kwargs)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from typing import BinaryIO, Protocol
 
 import numpy as np
@@ -23,6 +25,7 @@ FORMATS = {
     ".mp3": ("MP3", "MPEG_LAYER_III"),
 }
 UNKNOWN_SIZE = 0xFFFFFFFF  # of a stream; players read to its end
+FULL = 2**16  # bytes left on a disk, or fewer
 
 
 class Sink(Protocol):
@@ -69,15 +72,28 @@ def speech_file(path: str | Path, fs: int) -> Iterator[Sink]:
         else:
             check_format(path)
             kind, subtype = FORMATS[path.suffix.lower()]
-            with (
-                atomic_path(path) as temporary,
-                soundfile.SoundFile(temporary, "w", fs, 1, subtype, format=kind) as f,
-            ):
-                yield _FileSink(f)
+            form = {"samplerate": fs, "channels": 1, "format": kind, "subtype": subtype}
+            with atomic_path(path) as temporary, _full_disk_said(temporary.parent):
+                with soundfile.SoundFile(temporary, "w", **form) as file:
+                    yield _FileSink(file)
     except BrokenPipeError:
         raise
     except (OSError, soundfile.SoundFileError) as error:
         raise UserError(f"{path} cannot be written: {error}") from error
+
+
+@contextmanager
+def _full_disk_said(folder: Path) -> Iterator[None]:
+    """Name a full disk where libsndfile fails: it has no word for that.
+
+    soundfile's assertion is that all samples were written.
+    """
+    try:
+        yield
+    except (soundfile.SoundFileError, AssertionError) as error:
+        if isinstance(error, AssertionError) or disk_usage(folder).free < FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise
 
 
 class WavStream:
@@ -104,10 +120,7 @@ class _FileSink:
         self.file = file
 
     def write(self, wav: np.ndarray) -> None:
-        try:
-            self.file.write(np.clip(wav, -1, 1))
-        except AssertionError as error:  # soundfile's, where fewer samples were written
-            raise OSError("the disk is full") from error
+        self.file.write(np.clip(wav, -1, 1))
         self.file.flush()
 
 

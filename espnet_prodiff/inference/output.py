@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-import soundfile
 import torch
 from espnet2.fileio.npy_scp import NpyScpWriter
 
+from espnet_prodiff.fileio.audio import write_audio
 from espnet_prodiff.fileio.tables import check_id
 
 
@@ -80,7 +80,7 @@ class OutputWriter:
             plot_stop(arrays["prob"], key, self._folder("probs") / f"{key}.png")
         if "wav" in arrays:
             file = self._folder("wav") / f"{key}.wav"
-            soundfile.write(file, arrays["wav"], self.fs, "PCM_16")
+            write_audio(file, arrays["wav"], self.fs)
             seconds = (len(arrays["wav"]) / self.fs, model_seconds, vocoder_seconds)
             self._line("speed", key, " ".join(f"{s:.6f}" for s in seconds))
 

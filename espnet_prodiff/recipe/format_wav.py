@@ -11,12 +11,13 @@ from pathlib import Path
 
 import soundfile
 
-from espnet_prodiff.errors import UserError
+from espnet_prodiff.errors import NO_SPACE, UserError
 from espnet_prodiff.fileio.audio import (
     Recording,
     check_loudness,
     check_samples,
     read_recording,
+    write_audio,
 )
 from espnet_prodiff.fileio.kaldi import allow_pipes
 from espnet_prodiff.fileio.tables import check_id, read_table
@@ -120,7 +121,7 @@ def format_wav(scp: Path, segments: Path | None, out: Path, kind: str, fs: int) 
                     write_kwargs={"format": kind.split(".")[0]},
                 )
             else:
-                soundfile.write(out / f"{utterance}.{kind}", wave, fs)
+                write_audio(out / f"{utterance}.{kind}", wave, fs, kind.upper())
                 paths.write(f"{utterance} {out / f'{utterance}.{kind}'}\n")
             lengths.write(f"{utterance} {len(wave)}\n")
     if ark:
@@ -136,6 +137,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         format_wav(Path(scp), segments_file, Path(out), kind, int(fs))
     except UserError as e:
         print(f"error: {e}", flush=True)
+        return 1
+    except OSError as e:
+        if e.errno not in NO_SPACE:
+            raise
+        print(f"error: {e}: make space on the disk of {out}", flush=True)
         return 1
     return 0
 

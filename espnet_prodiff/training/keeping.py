@@ -8,7 +8,6 @@ import contextlib
 import logging
 import math
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,19 +58,20 @@ def kept_checkpoints() -> Iterator[None]:
 def refuse_full_disk(error: Exception, path: Path) -> None:
     """Say that there is no space left, if that was the error of writing ``path``.
 
-    torch's own words for it are ``unexpected pos 64 vs 0``.
+    torch's own words for it are ``unexpected pos 64 vs 0``, behind the disk's.
 
     Raises:
         UserError: There was no space left.
     """
-    full = getattr(error, "errno", None) in NO_SPACE
-    if not full and isinstance(error, RuntimeError) and "unexpected pos" in str(error):
-        full = shutil.disk_usage(path.parent).free < 2**24
-    if full:
-        raise UserError(
-            f"no space left on the disk for {path}; the files of the epochs before are "
-            "whole. Make space, then run the same command again: it goes on there"
-        ) from error
+    cause: BaseException | None = error
+    while cause is not None:
+        if getattr(cause, "errno", None) in NO_SPACE:
+            raise UserError(
+                f"no space left on the disk for {path}; the files of the epochs before "
+                "are whole. Make space, then run the same command again: it goes on "
+                "there"
+            ) from error
+        cause = cause.__context__
 
 
 def refuse_diverged(states: dict[str, Any], path: Path) -> None:
