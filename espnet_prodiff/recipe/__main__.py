@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from espnet_prodiff.common.postponed import without_type_checks
 from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe.command_line import help_text, parse
 from espnet_prodiff.recipe.early_checks import check_early
@@ -20,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0, or 1 after an error that has been printed, or 2 for bad options.
     """
+    without_type_checks()  # before ESPnet is imported
     argv = sys.argv[1:] if argv is None else argv
     if "--help" in argv or "-h" in argv:
         print(help_text())

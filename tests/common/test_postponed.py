@@ -1,6 +1,7 @@
 """Modules that are imported when they are used."""
 
 import inspect
+import subprocess
 import sys
 
 import pytest
@@ -50,3 +51,28 @@ def test_parts_of_a_postponed_module(slow):
 def test_what_is_not_installed_stays_missing():
     postpone("no_such_package")
     assert "no_such_package" not in sys.modules
+
+
+def test_commands_start_without_type_checks_and_leave_typeguard_whole():
+    """In a process of its own, as pytest has typeguard imported."""
+    program = """
+import sys
+import espnet_prodiff.bin
+import inflect
+import espnet2.tasks.abs_task
+assert inflect.engine().number_to_words(7) == "seven"
+assert not any(name.startswith("typeguard.") for name in sys.modules)
+import typeguard
+try:
+    typeguard.check_type("seven", int)
+except typeguard.TypeCheckError:
+    print("whole")
+@typeguard.typechecked
+def double(x: int) -> int:
+    return 2 * x
+print(double(2))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[-2:] == ["whole", "4"]
