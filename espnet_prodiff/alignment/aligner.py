@@ -60,8 +60,8 @@ class Aligner(nn.Module):
         self.forward_sum = ForwardSumLoss()
         self.gaussians = TokenGaussians(num_tokens + 1, num_mels)
         # Of each mel band, to normalise with.
-        self.register_buffer("mean", torch.zeros(num_mels))
-        self.register_buffer("std", torch.ones(num_mels))
+        self.mean = nn.Buffer(torch.zeros(num_mels))
+        self.std = nn.Buffer(torch.ones(num_mels))
 
     def log_attention(
         self, tokens: list[Tensor], mels: list[Tensor]

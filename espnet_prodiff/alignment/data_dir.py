@@ -46,14 +46,14 @@ def remove_utterances(path: Path, utts: set[str]) -> None:
             _back_up(file)
             write_text(file, "".join(new))
     if (path / "spk2utt").is_file():
-        old = read_table(path / "spk2utt")
-        new = {
+        speakers = read_table(path / "spk2utt")
+        left = {
             speaker: " ".join(utt for utt in line.split() if utt not in utts)
-            for speaker, line in old.items()
+            for speaker, line in speakers.items()
         }
-        if new != old:
+        if left != speakers:
             _back_up(path / "spk2utt")
-            write_table(path / "spk2utt", {s: line for s, line in new.items() if line})
+            write_table(path / "spk2utt", {s: line for s, line in left.items() if line})
 
 
 def _back_up(file: Path) -> None:

@@ -27,9 +27,9 @@ class TokenGaussians(nn.Module):
     def __init__(self, num_symbols: int, num_mels: int) -> None:
         super().__init__()
         shape = (num_symbols, _PARTS, num_mels)
-        self.register_buffer("count", torch.zeros(num_symbols, _PARTS, 1).double())
-        self.register_buffer("total", torch.zeros(shape).double())
-        self.register_buffer("squares", torch.zeros(shape).double())
+        self.count = nn.Buffer(torch.zeros(num_symbols, _PARTS, 1).double())
+        self.total = nn.Buffer(torch.zeros(shape).double())
+        self.squares = nn.Buffer(torch.zeros(shape).double())
 
     def observe(self, symbols: Tensor, mel: Tensor, durations: Tensor) -> None:
         """Add an utterance to the statistics.

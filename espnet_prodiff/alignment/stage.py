@@ -124,7 +124,7 @@ def align_corpora(options: AlignmentOptions) -> None:
 
 
 def _align_set(aligner: Aligner, corpus: Corpus, output_dir: Path, model: str) -> None:
-    lines = {}
+    lines: dict[str, str] = {}
     bar = tqdm(corpus.utts, desc=f"aligning {corpus.name}", unit="utt", mininterval=1.0)
     for utt in bar:
         mel = corpus.mel(utt)

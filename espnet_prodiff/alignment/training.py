@@ -96,7 +96,7 @@ def train(
 
 def statistics(corpus: Corpus, utts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the mean and the standard deviation of each mel band, both (num_mels,)."""
-    count, total, squares = 0, 0.0, 0.0
+    count, total, squares = 0, torch.zeros(()), torch.zeros(())
     for utt in utts:
         mel = corpus.mel(utt).double()
         count += len(mel)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from espnet_prodiff.common.espeak import require_g2p
 from espnet_prodiff.common.gpus import check_gpus
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _optional(parse: Callable) -> Callable:
-    def parse_or_none(value: str):
+    def parse_or_none(value: str) -> Any:
         return None if value.lower() in ("none", "null", "") else parse(value)
 
     parse_or_none.__name__ = parse.__name__

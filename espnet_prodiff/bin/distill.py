@@ -38,8 +38,8 @@ def get_parser() -> argparse.ArgumentParser:
     add("--config", required=True, type=Path, help=text)
     text = "Options of the network that differ from the teacher's, for a smaller "
     text += "student: denoiser_layers=5"
-    key = {"type": _option, "metavar": "KEY=VALUE"}
-    add("--student", nargs="+", default=[], help=text, **key)
+    key = "KEY=VALUE"
+    add("--student", nargs="+", default=[], help=text, type=_option, metavar=key)
     text = "Students go to <prefix>_steps<N>; default: the teacher's directory"
     add("--output_prefix", help=text)
     add("--model_file", default="valid.loss.best.pth", help="Student to hand on")

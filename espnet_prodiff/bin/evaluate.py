@@ -39,9 +39,14 @@ def get_parser() -> argparse.ArgumentParser:
         ("--resynthesis", "DIR", "the same of a vocoder given the recordings' mels"),
         ("--model", "FILE[:NUM_STEPS]", "model to sample mels from"),
     ):
-        repeated = {"type": _named, "action": "append", "default": []}
-        text = f"{text}; repeat"
-        what.add_argument(option, metavar=f"NAME={kind}", help=text, **repeated)
+        what.add_argument(
+            option,
+            metavar=f"NAME={kind}",
+            type=_named,
+            action="append",
+            default=[],
+            help=f"{text}; repeat",
+        )
     what.add_argument(
         "--train_config",
         type=Path,

@@ -120,7 +120,7 @@ def _recordings(args: argparse.Namespace) -> dict[str, str | Path]:
     if (args.wavs is None) == (args.wav_scp is None):
         raise UserError("give the recordings as --wavs or as --wav_scp, one of them")
     if args.wavs is None:
-        return read_table(args.wav_scp)
+        return dict(read_table(args.wav_scp))
     recordings = {path.stem: path for path in args.wavs}
     if len(recordings) < len(args.wavs):
         raise UserError("two of --wavs have the same name: their waves would too")

@@ -126,9 +126,9 @@ def _say(args: argparse.Namespace) -> list[str]:
         print(f"{folder}: {len(texts) - len(failures)} files, {said}")
         return failures
     (text,) = texts.values()
-    sound = player if args.output is None else speech_file
-    where = () if args.output is None else (args.output,)
-    with sound(*where, text2speech.fs) as sink:
+    fs = text2speech.fs
+    sound = player(fs) if args.output is None else speech_file(args.output, fs)
+    with sound as sink:
         said = say(text2speech, text, sink, options)
     name = "played" if args.output is None else args.output
     print(f"{name}: {said}", file=sys.stderr if args.output == "-" else sys.stdout)

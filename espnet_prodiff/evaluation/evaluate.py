@@ -117,10 +117,10 @@ def evaluate(
                 f"{metric.header} was not measured, as the package is missing: "
                 + install_command(metric.extra)
                 for metric in RESYNTHESIS
-                if metric.is_missing
+                if metric.extra is not None and metric.is_missing
             ]
-        for name, values in scores.items():
-            results.add(name, values)
+        for name, of_speech in scores.items():
+            results.add(name, of_speech)
     seeds = range(num_seeds)
     if loaded:
         results.about["mels"] = (

@@ -63,4 +63,6 @@ def measure_ratio(
         return None
     ratio = float(a.sum() / b.sum())
     residuals = measure((a - ratio * b) / b.mean())
+    if residuals is None:  # none of them is finite
+        return None
     return Measurement(ratio, residuals.std, residuals.ci95, len(a))

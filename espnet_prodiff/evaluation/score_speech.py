@@ -1,6 +1,6 @@
 """Score the waveforms of several systems against the recordings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ def score_systems(
     jobs = data, data.recordings.values(), references, decoded.values()
     scores: dict[str, dict[str, dict[str, Value]]] = {s.name: {} for s in systems}
     with ExitStack() as stack:
-        run = map
+        run: Callable[..., Iterator[Any]] = map
         if min(nj, len(data)) > 1:
             pool = ProcessPoolExecutor(min(nj, len(data)), get_context("spawn"))
             run = stack.enter_context(pool).map

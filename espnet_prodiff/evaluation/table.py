@@ -32,7 +32,7 @@ class Results:
 
     about: dict[str, str]
     rows: dict[str, dict[str, Measurement]] = field(default_factory=dict)
-    values: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    values: dict[str, dict[str, dict[str, Value]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, name: str, scores: Mapping[str, Mapping[str, Value]]) -> None:

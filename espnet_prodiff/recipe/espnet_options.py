@@ -27,7 +27,7 @@ def conf(option: str, **values: object) -> list[str]:
 
 def feats_extract(options: Options) -> list[str]:
     """Return the options of the feature extractor."""
-    values = {"n_fft": options.n_fft, "hop_length": options.n_shift}
+    values: dict[str, object] = {"n_fft": options.n_fft, "hop_length": options.n_shift}
     values["win_length"] = options.win_length
     if options.feats_extract == "fbank":
         for name in ("fs", "fmin", "fmax", "n_mels"):

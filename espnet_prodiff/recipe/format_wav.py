@@ -40,7 +40,7 @@ def cut_segments(
 
     It holds ``recording start end`` in seconds; an end of -1 is the recording's.
     """
-    last, audio = None, None
+    last, audio = "", None
     for utterance, text in segments.items():
         check_id(utterance, "segments")
         try:
@@ -56,7 +56,7 @@ def cut_segments(
                 f"segments: utterance {utterance} is cut from {recording}, "
                 "which is not in wav.scp"
             )
-        if recording != last:
+        if audio is None or recording != last:
             last = recording
             audio = read_recording(scp[recording], recording, commands=True)
         wave, rate, _ = audio

@@ -157,12 +157,11 @@ def recipe_options(options: Options, voice: StartVoice) -> Options:
             "none, as espnet-prodiff prepare makes them"
         )
     config = voice.config
-    mel, pitch = config.get("feats_extract_conf"), config.get("pitch_extract_conf")
-    values = {
-        ours: mel[theirs] for theirs, ours in MEL.items() if theirs in (mel or {})
-    }
+    mel = config.get("feats_extract_conf") or {}
+    pitch = config.get("pitch_extract_conf") or {}
+    values = {ours: mel[theirs] for theirs, ours in MEL.items() if theirs in mel}
     for name in ("f0min", "f0max"):
-        if name in (pitch or {}):
+        if name in pitch:
             values[name] = pitch[name]
     values["feats_extract"] = config.get("feats_extract")
     values["feats_normalize"] = config.get("normalize")

@@ -84,7 +84,8 @@ def run_jobs(jobs: Sequence[Job], progress: Progress | None, single: bool) -> No
     env = dict(os.environ, PYTHONIOENCODING="UTF-8")
     if single:
         env["OMP_NUM_THREADS"] = "1"
-    waiting, running = list(jobs), {}
+    waiting = list(jobs)
+    running: dict[subprocess.Popen, tuple[Job, float]] = {}
     polled = 0.0
     try:
         while waiting or running:

@@ -9,7 +9,7 @@ from espnet_prodiff.recipe.options import Options
 
 def resolve(options: Options) -> Options:
     """Fill the experiment, statistics and decoding names that were left empty."""
-    kind = options.token_type
+    kind: str = options.token_type
     kind += str(options.nbpe) if kind == "bpe" else ""
     text = f"{options.feats_type}_{kind}{_suffix(options)}"
     config = _stem(options.train_config, "train")

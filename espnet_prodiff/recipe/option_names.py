@@ -38,6 +38,8 @@ def option_names(kind: str) -> set[str]:
     text = ""
     for module in SOURCES[kind]:
         spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(f"module {module} has no file", name=module)
         text += Path(spec.origin).read_text(encoding="utf-8")
     names = set(re.findall(r'"--(\w+)"', text)) | {"help", "config"}
     # A choice of classes is an option and the one of its arguments.

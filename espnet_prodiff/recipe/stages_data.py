@@ -65,9 +65,9 @@ def _format_set(options: Options, source: Path, target: Path) -> None:
     jobs = []
     for n, part, folder in zip(numbers, parts, folders, strict=True):
         tables = [source / "wav.scp", part] if cuts else [part, "none"]
-        settings = [folder, options.audio_format, options.sampling_rate]
-        settings.append(str(options.allow_pipes).lower())
-        command = [*plugin("recipe.format_wav"), *map(str, tables + settings)]
+        settings = (folder, options.audio_format, options.sampling_rate)
+        words = (*tables, *settings, str(options.allow_pipes).lower())
+        command = [*plugin("recipe.format_wav"), *map(str, words)]
         jobs.append(Job(command, logs / f"format_wav_scp.{n}.log"))
         (folder / "utt2num_samples").unlink(missing_ok=True)
     title = f"stage 2: {source.name}"

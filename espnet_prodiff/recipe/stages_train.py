@@ -136,8 +136,8 @@ def _training_inputs(options: Options) -> tuple[list[str], int]:
     is_distilled = bool(options.teacher_dumpdir)
     is_distilled &= (teacher / options.train_set / "probs").exists()
     if is_distilled:
-        shapes = read_table(teacher / options.train_set / "speech_shape")
-        arguments = [f"--odim={next(iter(shapes.values())).split(',')[1]}"]
+        sizes = read_table(teacher / options.train_set / "speech_shape")
+        arguments = [f"--odim={next(iter(sizes.values())).split(',')[1]}"]
     else:
         arguments, fold = feats_extract(options), fold * options.n_shift
     for kind, name in options.training_sets.items():

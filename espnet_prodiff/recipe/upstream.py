@@ -3,6 +3,7 @@
 import os
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from espnet_prodiff.errors import UserError
 from espnet_prodiff.recipe import naming
@@ -10,8 +11,8 @@ from espnet_prodiff.recipe.command_line import format_options
 from espnet_prodiff.recipe.jobs import run_shown
 from espnet_prodiff.recipe.options import Options
 
-LINKS = ("tts1/tts.sh",)
-LINKS += tuple(f"asr1/{x}" for x in ("db.sh", "utils", "scripts", "pyscripts", "steps"))
+OF_ASR = ("db.sh", "utils", "scripts", "pyscripts", "steps")
+LINKS = ("tts1/tts.sh", *(f"asr1/{name}" for name in OF_ASR))
 # The plugin's own options, which tts.sh does not know.
 PLUGIN = (
     "nbpe", "durations", "align_args", "distill_steps", "distill_config",
@@ -57,7 +58,9 @@ def run_stage(options: Options, number: int) -> None:
         model = f"--bpemodel {naming.bpe_model(options)}"
         options = replace(options, train_args=f"{options.train_args} {model}".strip())
     options = replace(options, stage=number, stop_stage=number)
-    defaults = {f.name: f.default for f in fields(Options) if f.name in PLUGIN}
+    defaults: dict[str, Any] = {
+        f.name: f.default for f in fields(Options) if f.name in PLUGIN
+    }
     words = format_options(replace(options, **defaults), ALWAYS)
     env = dict(os.environ)
     if number == 7 and options.ngpu == 0:

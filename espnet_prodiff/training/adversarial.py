@@ -147,7 +147,9 @@ class AdversarialTTSModel(ESPnetTTSModel):
         states = super().state_dict(*args, **kwargs)
         return {k: v for k, v in states.items() if not k.startswith("discriminator.")}
 
-    def load_state_dict(self, states: Mapping[str, Any], *args: Any, **kwargs: Any):  # noqa: ANN201
+    def load_state_dict(
+        self, states: Mapping[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
         """Load a vocoder; the discriminator stays as it is."""
         mine = self.discriminator.state_dict(prefix="discriminator.")
         return super().load_state_dict({**mine, **states}, *args, **kwargs)

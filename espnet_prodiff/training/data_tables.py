@@ -1,8 +1,9 @@
 """Tables, token lists and statistics of a training, checked before it begins."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,7 @@ def check_tables(files: Sequence[tuple[str, str, str]], shapes: Path | None) -> 
         if not table_path.is_file():
             how = f": {HOW_TO_GET_DURATIONS}" if name == "durations" else ""
             raise DataError(f"{path} ({name}) does not exist{how}")
+        table: Mapping[str, Any]
         if kind == "text_int" and name == "durations":
             table = read_durations(table_path)
         else:
@@ -50,10 +52,11 @@ def check_tables(files: Sequence[tuple[str, str, str]], shapes: Path | None) -> 
             )
         if kind in ("sound", "npy"):
             for utt in wanted or table:
-                if not table[utt].endswith("|") and not Path(table[utt]).is_file():
-                    if ".ark:" not in table[utt]:
+                place = str(table[utt])
+                if not place.endswith("|") and not Path(place).is_file():
+                    if ".ark:" not in place:
                         raise DataError(
-                            f"{path}, utterance {utt}: {table[utt]} does not exist"
+                            f"{path}, utterance {utt}: {place} does not exist"
                         )
 
 

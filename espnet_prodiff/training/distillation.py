@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -145,7 +146,7 @@ def teacher_times(teacher: Teacher, student: DiffusionTTS) -> Tensor:
     return student.sampling_times.placed(teacher.num_steps)
 
 
-def distillation_of(model: torch.nn.Module) -> DistillationObjective | None:
+def distillation_of(model: Any) -> DistillationObjective | None:
     """The objective of an ``ESPnetTTSModel`` that is a student, else None."""
     ours = isinstance(model.tts, DiffusionTTS)
     objective = model.tts.objective if ours else None

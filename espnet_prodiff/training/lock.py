@@ -5,9 +5,11 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from espnet_prodiff.errors import UserError
 
+fcntl: Any  # a module, or None
 try:
     import fcntl
 except ImportError:  # not a Unix

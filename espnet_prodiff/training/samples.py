@@ -109,16 +109,13 @@ def speak(model: ESPnetTTSModel, batch: dict[str, Tensor]) -> tuple[Spoken, Spok
         batch["text"][0], speech, use_teacher_forcing=from_mel, **options
     )
     wav = out["wav"] if "wav" in out else _wave(model, out["feat_gen"])
-    tokens = {"durations": None, "duration": None}
+    given = spoken = None  # frames of each token
     if model.tts.conditioning == "text":
-        tokens = {
-            k: _array(v) for k, v in (*batch.items(), *out.items()) if k in tokens
-        }
-        tokens["durations"] = tokens["durations"][0]
+        given, spoken = _array(batch["durations"])[0], _array(out["duration"])
     mel = out.get("feat_gen_denorm", out.get("feat_gen"))
     return (
-        _spoken(model, speech, durations=tokens["durations"]),
-        _spoken(model, wav, mel, tokens["duration"]),
+        _spoken(model, speech, durations=given),
+        _spoken(model, wav, mel, spoken),
     )
 
 

@@ -188,7 +188,7 @@ def _is_first_process() -> bool:
 class _Named:
     """An iterator of batches that knows the utterances of the latest."""
 
-    def __init__(self, iterator: Iterable, batches: int) -> None:
+    def __init__(self, iterator: Any, batches: int) -> None:
         self.iterator = iterator
         self.utts: deque[Sequence[str]] = deque(maxlen=batches)
 
@@ -208,7 +208,7 @@ class _Named:
 
 
 @contextmanager
-def _named_skips(iterator: Iterable, batches: int) -> Iterator[_Named]:
+def _named_skips(iterator: Any, batches: int) -> Iterator[_Named]:
     """Let ESPnet's warning of a skipped update name the utterances."""
     named = _Named(iterator, batches)
     logging.getLogger().addFilter(named)

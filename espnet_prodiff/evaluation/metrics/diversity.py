@@ -70,8 +70,9 @@ def compare_frames(mels: MelSamples) -> dict[str, Diversity]:
     recorded = histogram(mels.bins, np.concatenate(list(mels.recorded.values())))
     by_seed = {}
     for number, seed in enumerate(mels.seeds):
-        counts = (histogram(mels.bins, s[number]) for s in mels.samples.values())
-        by_seed[f"seed {seed}"] = compare_histograms(sum(counts), recorded)
+        counts = [histogram(mels.bins, s[number]) for s in mels.samples.values()]
+        generated = np.sum(counts, axis=0)
+        by_seed[f"seed {seed}"] = compare_histograms(generated, recorded)
     return by_seed
 
 

@@ -45,7 +45,7 @@ class Metric(Generic[Subject]):
         """True without the optional package that it needs."""
         return self.extra is not None and find_spec(self.extra) is None
 
-    def summarise(self, values: Collection[Value]) -> Measurement | None:
+    def summarise(self, values: Collection[Any]) -> Measurement | None:
         """Return the figure of values of ``compute``, None without a finite one."""
         if self.is_ratio and values:
             return measure_ratio(*zip(*values, strict=True))

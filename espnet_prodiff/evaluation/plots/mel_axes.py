@@ -106,8 +106,9 @@ def plot_grid(
         values = np.concatenate([mel.ravel() for mel in mels])
         limits = (float(np.percentile(values, 1)), float(values.max()))
     figure = new_figure(*size)
-    shared = {"sharex": True, "sharey": True, "squeeze": False}
-    grid = figure.subplots(len(rows), len(rows[0]), **shared)
+    grid = figure.subplots(
+        len(rows), len(rows[0]), sharex=True, sharey=True, squeeze=False
+    )
     pictures = [picture for row in rows for picture in row]
     for axes, (name, mel) in zip(grid.flat, pictures, strict=True):
         image = plot_mel(axes, mel, scale, limits, name)

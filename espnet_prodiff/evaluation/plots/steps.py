@@ -41,7 +41,7 @@ def plot_steps(
     for axes, metric in zip(panels, metrics, strict=True):
         level = {
             name: rows[name][metric.key].mean * metric.scale
-            for name in sorted(num_steps, key=num_steps.get)
+            for name in sorted(num_steps, key=lambda name: num_steps[name])
             if metric.key in rows[name]
         }
         for series in all_series:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import soundfile
 from tqdm import tqdm
@@ -93,7 +94,7 @@ def check_recordings(
         [count_phones(entry.tokens) for _, entry in todo],
     )
     with ExitStack() as stack:
-        run = map
+        run: Callable[..., Iterator[Any]] = map
         if nj > 1 and len(todo) > FEW:
             pool = ProcessPoolExecutor(nj, get_context("spawn"))
             run = partial(stack.enter_context(pool).map, chunksize=8)
@@ -112,12 +113,12 @@ def check_rates(entries: Sequence[Entry]) -> None:
     """
     rates: dict[str, list[float]] = defaultdict(list)
     for entry in entries:
-        if not entry.reason:
+        if not entry.reason and entry.measures:
             rates[entry.speaker].append(entry.measures.rate)
     usual = {s: median(values) for s, values in rates.items() if len(values) >= ENOUGH}
     for entry in entries:
         middle = usual.get(entry.speaker)
-        if entry.reason or middle is None:
+        if entry.reason or middle is None or not entry.measures:
             continue
         rate = entry.measures.rate
         if not middle / OUTLIER <= rate <= middle * OUTLIER:

@@ -76,7 +76,7 @@ def num_updates(size: str, train_utterances: int) -> tuple[int, int]:
     if size == "cpu":
         return 4000, 600
     share = min(1.0, math.sqrt(max(train_utterances, 200) / 5000))
-    return round(200_000 * share, -4), round(20_000 * share, -3)
+    return int(round(200_000 * share, -4)), int(round(20_000 * share, -3))
 
 
 def _epochs(updates: int) -> dict[str, int]:

@@ -120,7 +120,7 @@ def prepare(request: Request) -> Prepared:
     _write_data(output / "data", taken, speakers, g2p.tokens)
     write_report(output, entries, how, g2p.tokens)
     good = [entry for entry, _ in taken.values()]
-    minutes = sum(e.measures.seconds for e in good) / 60
+    minutes = sum(e.measures.seconds for e in good if e.measures) / 60
     corpus = Corpus(
         language=request.language,
         g2p=g2p.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -186,7 +187,7 @@ def _read(audio: Path | bytes) -> tuple[np.ndarray, int, int]:
     return mono, fs, samples.shape[1]
 
 
-def _db(power: np.ndarray | float) -> np.ndarray:
+def _db(power: Any) -> np.ndarray:
     return np.maximum(10 * np.log10(np.maximum(power, 1e-20)), SILENT)
 
 

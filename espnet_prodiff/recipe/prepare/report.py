@@ -40,7 +40,7 @@ def write_report(
     lines += ["| set | utterances | minutes | speakers |", "|---|---:|---:|---:|"]
     for part, name in SET_NAMES.items():
         members = [entry for entry in taken if entry.part == part]
-        minutes = sum(e.measures.seconds for e in members) / 60
+        minutes = sum(e.measures.seconds for e in members if e.measures) / 60
         speakers = len({entry.speaker for entry in members})
         lines.append(f"| {name} | {len(members)} | {minutes:.1f} | {speakers} |")
     lines += ["", "![distributions](report.png)", "", "## Left out", ""]

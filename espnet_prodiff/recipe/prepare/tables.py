@@ -60,10 +60,12 @@ def read_rows(path: Path) -> Table:
             "between the name of a recording and its text"
         )
     # LJSpeech's quotation marks are part of the text; a CSV's are around cells.
-    quoting = csv.QUOTE_NONE if delimiter == "|" else csv.QUOTE_MINIMAL
-    if delimiter == "\t" and content.count('"') % 2:
-        quoting = csv.QUOTE_NONE
-    reader = csv.reader(content.splitlines(True), delimiter=delimiter, quoting=quoting)
+    unquoted = delimiter == "|" or (delimiter == "\t" and content.count('"') % 2)
+    reader = csv.reader(
+        content.splitlines(True),
+        delimiter=delimiter,
+        quoting=csv.QUOTE_NONE if unquoted else csv.QUOTE_MINIMAL,
+    )
     try:
         rows = [(reader.line_num, cells) for cells in reader if any(cells)]
     except csv.Error as error:

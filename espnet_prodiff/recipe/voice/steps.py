@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from espnet_prodiff.fileio.yaml_files import read_yaml, write_yaml
 from espnet_prodiff.recipe.command_line import format_options
@@ -54,7 +55,7 @@ def _key(step: str, options: Options) -> str:
 
 def _fingerprint(step: str, options: Options) -> str:
     """Return a hash of the options, configs and data that a step depends on."""
-    ignored = NEVER | (LATER if step in ("data", "features") else {})
+    ignored: dict[str, Any] = NEVER | (LATER if step in ("data", "features") else {})
     ignored |= {"license": "", "hf_repo": ""} if step != "packing" else {}
     words = format_options(replace(options, **ignored))
     digest = hashlib.sha256("\0".join(words).encode())

@@ -81,9 +81,13 @@ def train_voice(folder: Path, wish: Wish, again: str) -> Voice:
         packed = packed_model(plugin_steps.last_student(options))
         with atomic_path(model) as temporary:
             shutil.copyfile(packed, temporary)
-        paths = [p.resolve() for p in (model, results / "index.html", table)]
-        speaker = corpus.speakers[0] if len(corpus.speakers) > 1 else None
-        return Voice(*paths, [sample.resolve() for sample in samples], speaker)
+        return Voice(
+            model.resolve(),
+            (results / "index.html").resolve(),
+            table.resolve(),
+            [sample.resolve() for sample in samples],
+            corpus.speakers[0] if len(corpus.speakers) > 1 else None,
+        )
 
 
 @contextlib.contextmanager
