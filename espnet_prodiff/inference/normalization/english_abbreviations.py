@@ -45,7 +45,7 @@ WORD = re.compile(
     rf"\b({'|'.join(sorted(WORDS, key=len, reverse=True))})\.(?!\w)", re.I
 )
 BEFORE_NUMBER = re.compile(rf"\b({'|'.join(BEFORE_NUMBERS)})\.\s*(?=[#\dIVXLC])", re.I)
-SAINT = re.compile(r"(\w+\s+)?\bSt\.(?=(\s+\w+)?)")
+SAINT = re.compile(r"(\b\w{1,40}\s+)?\bSt\.(?=(\s+\w+)?)")
 LATIN = re.compile(r"\b(e\.\s?g|i\.\s?e)\.,?", re.IGNORECASE)
 DOTTED = re.compile(
     r"\b(?:[A-Za-z]\.){2,}|\b(?:[A-Za-z]\.)+[A-Za-z]\b(?!\.\w)|\bPh\.\s?D\."

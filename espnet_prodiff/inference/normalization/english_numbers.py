@@ -11,7 +11,7 @@ LONGEST = 15  # digits that are a number, not a row of digits
 LONG = re.compile(rf"\d[\d,]{{{LONGEST - 1},}}\d")
 GROUPED = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
 ORDINAL = re.compile(r"\b(\d+)(st|nd|rd|th)\b", re.IGNORECASE)
-DECIMAL = re.compile(r"(\d*)\.(\d+)")
+DECIMAL = re.compile(r"(\d{0,30})\.(\d+)")  # bounded, see english_quantities
 DIGITS = re.compile(r"\d+")
 MIXED = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 

@@ -6,7 +6,8 @@ import re
 
 from espnet_prodiff.inference.normalization.english_dates import LETTER_GAP
 
-NUMBER = r"\d[\d,]*(?:\.\d+)?"
+# Bounded: in a row of digits without end each digit would be tried as the first.
+NUMBER = r"\d[\d,]{0,30}(?:\.\d+)?"
 SCALES = {"k": "thousand", "m": "million", "mn": "million", "b": "billion"}
 SCALES |= {"bn": "billion", "t": "trillion", "tn": "trillion"}
 CURRENCIES = {
