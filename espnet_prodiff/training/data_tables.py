@@ -1,15 +1,17 @@
 """Tables, token lists and statistics of a training, checked before it begins."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from espnet_prodiff.errors import DataError
 from espnet_prodiff.fileio.tables import check_id, read_durations, read_table
 
+FEW_FILES = 100  # of a folder: each is asked for, the folder may be far larger
 # ESPnet's types that are tables with a line for each utterance.
 TABLES = ("text", "text_int", "text_float", "sound", "npy", "kaldi_ark")
 HOW_TO_GET_DURATIONS = (
@@ -38,11 +40,10 @@ def check_tables(files: Sequence[tuple[str, str, str]], shapes: Path | None) -> 
         if not table_path.is_file():
             how = f": {HOW_TO_GET_DURATIONS}" if name == "durations" else ""
             raise DataError(f"{path} ({name}) does not exist{how}")
-        table: Mapping[str, Any]
+        table = read_table(table_path)
         if kind == "text_int" and name == "durations":
-            table = read_durations(table_path)
-        else:
-            table = read_table(table_path)
+            if not all(_are_digits(line) for line in table.values()):
+                read_durations(table_path)  # names the line
         missing = sorted(wanted.keys() - table.keys())
         if missing:
             raise DataError(
@@ -51,13 +52,32 @@ def check_tables(files: Sequence[tuple[str, str, str]], shapes: Path | None) -> 
                 "them or take the utterances out of the data directory"
             )
         if kind in ("sound", "npy"):
-            for utt in wanted or table:
-                place = str(table[utt])
-                if not place.endswith("|") and not Path(place).is_file():
-                    if ".ark:" not in place:
-                        raise DataError(
-                            f"{path}, utterance {utt}: {place} does not exist"
-                        )
+            for utt in _without_file({utt: table[utt] for utt in wanted or table}):
+                raise DataError(f"{path}, utterance {utt}: {table[utt]} does not exist")
+
+
+def _are_digits(line: str) -> bool:
+    return line.isascii() and line.replace(" ", "").isdigit()
+
+
+def _without_file(table: Mapping[str, str]) -> Iterator[str]:
+    """Yield the keys whose file is not there; commands and archives are not files.
+
+    By the lists of folders: asking for each of a large corpus takes half a second.
+    """
+    folders: dict[str, list[str]] = {}
+    for utt, value in table.items():
+        if not value.endswith("|") and ".ark:" not in value:
+            folders.setdefault(value.rpartition("/")[0], []).append(utt)
+    for folder, utts in folders.items():
+        found: set[str] = set()
+        if len(utts) > FEW_FILES:
+            with contextlib.suppress(OSError), os.scandir(folder or ".") as entries:
+                found = {entry.name for entry in entries if entry.is_file()}
+        for utt in utts:
+            if table[utt].rpartition("/")[2] not in found:
+                if not Path(table[utt]).is_file():
+                    yield utt
 
 
 def check_ids(file: Path, count: int, name: str) -> None:

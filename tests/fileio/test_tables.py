@@ -5,9 +5,11 @@ from espnet_prodiff.fileio.tables import check_id, read_table, write_table
 
 
 def test_read_table_joins_blanks_and_keeps_empty_values(tmp_path):
-    (tmp_path / "text").write_text("u1 a  b\tc \nu2\nu3 ɑː\n", encoding="utf-8")
+    (tmp_path / "text").write_text(
+        "u1 a  b\tc \nu2\nu3 ɑː\u3000b\nu4\t a b \n", encoding="utf-8"
+    )
     table = read_table(tmp_path / "text")
-    assert table == {"u1": "a b c", "u2": "", "u3": "ɑː"}
+    assert table == {"u1": "a b c", "u2": "", "u3": "ɑː b", "u4": "a b"}
 
 
 @pytest.mark.parametrize(

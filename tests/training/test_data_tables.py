@@ -56,6 +56,26 @@ def test_a_wrong_table_names_the_utterance(files, tmp_path, name, table, message
         check_tables(files, tmp_path / "shape")
 
 
+@pytest.mark.parametrize("kind", ["gone", "folder", "link to nowhere"])
+def test_one_file_of_a_large_folder(tmp_path, kind):
+    utts = [f"u{n}" for n in range(150)]
+    for utt in utts:
+        (tmp_path / f"{utt}.wav").touch()
+    (tmp_path / "u8.wav").unlink()
+    (tmp_path / "u8.wav").symlink_to("u9.wav")  # is there
+    table = {utt: str(tmp_path / f"{utt}.wav") for utt in utts} | {"u1": "x.ark:5"}
+    write_table(tmp_path / "wav.scp", table)
+    files = [(str(tmp_path / "wav.scp"), "speech", "sound")]
+    check_tables(files, None)
+    (tmp_path / "u77.wav").unlink()
+    if kind == "folder":
+        (tmp_path / "u77.wav").mkdir()
+    elif kind == "link to nowhere":
+        (tmp_path / "u77.wav").symlink_to("nowhere")
+    with pytest.raises(DataError, match=r"utterance u77: .*u77\.wav does not exist"):
+        check_tables(files, None)
+
+
 @pytest.mark.parametrize("value", ["3", "-1", "x", "1 2", "", "1.0", "\u00b2"])
 def test_a_label_that_the_model_has_not(value, tmp_path):
     write_table(tmp_path / "utt2sid", {"u1": "0", "u2": "2"})
