@@ -110,7 +110,7 @@ class DiffusionTTS(PluginTTS):
 
     # Conditioning
 
-    def condition(self, **cond_inputs: Any) -> tuple[Any, Tensor | None]:
+    def condition(self, *args: Any, **cond_inputs: Any) -> tuple[Any, Any]:
         """Make of ``cond_inputs`` of a batch what the denoiser is conditioned on.
 
         Returns what other losses need, and the conditioning (B, C, L), (B,) or None.
@@ -190,7 +190,7 @@ class DiffusionTTS(PluginTTS):
         self,
         x_t: Tensor,
         times: Tensor,
-        cond: Tensor | None,
+        cond: Any,
         mask: Tensor | None,
         sampling: Sampling,
         noise_fn: Callable[[Tensor], Tensor],

@@ -39,7 +39,9 @@ class PluginTTS(AbsTTS):
     runs_on_rows = False
     # ESPnet's names: numbers of speakers and languages, size of speaker embeddings,
     # whether inference takes the mel of a recording.
-    spks = langs = spk_embed_dim = None
+    spks: int | None = None
+    langs: int | None = None
+    spk_embed_dim: int | None = None
     use_gst = False
 
     def take_features(

@@ -1,9 +1,11 @@
 """The gated residual stack that ProDiff and DiffWave share (WaveNet's, non-causal)."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from torch import Tensor, nn
+
+from espnet_prodiff.common.modules import Modules
 
 
 class ResidualLayer(nn.Module):
@@ -54,7 +56,7 @@ class ResidualLayer(nn.Module):
 
 
 def run_stack(
-    layers: Sequence[ResidualLayer],
+    layers: Modules[ResidualLayer],
     hidden: Tensor,
     steps: Tensor,
     conds: Iterable[Tensor | None],

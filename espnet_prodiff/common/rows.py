@@ -88,6 +88,13 @@ def fits_rows(conv: nn.Module) -> bool:
     return same and conv.stride == (1,) and conv.groups == 1
 
 
+def bias_of(layer: nn.Linear | nn.Conv1d) -> Tensor:
+    """The bias of a layer that has one."""
+    if layer.bias is None:
+        raise TypeError(f"{layer} has no bias")
+    return layer.bias
+
+
 def reach(conv: nn.Conv1d) -> int:
     """Rows that a convolution sees on either side: the least gap."""
     return conv.dilation[0] * (conv.kernel_size[0] - 1) // 2

@@ -62,9 +62,9 @@ class TiledNetwork(nn.Module):
         if torch.is_autocast_enabled(device):
             half = torch.get_autocast_dtype(device)
         with torch.autocast(device, enabled=False):
-            return self._apply(x_t, noise_cond, cond, mask, half)
+            return self._by_item(x_t, noise_cond, cond, mask, half)
 
-    def _apply(
+    def _by_item(
         self,
         x_t: Tensor,
         noise_cond: Tensor,

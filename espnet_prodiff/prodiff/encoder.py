@@ -1,5 +1,6 @@
 """ProDiff's encoder of the text: FastSpeech2's, with its variance adaptor."""
 
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from functools import cached_property
 from typing import NamedTuple
@@ -55,7 +56,7 @@ class TextEncoder(FastSpeech2):
         tokens: Tensor,
         lengths: Tensor,
         mels: Tensor | None = None,
-        mel_lengths: Tensor | None = None,
+        mel_lengths: Tensor | Sequence[int] | None = None,
         spembs: Tensor | None = None,
         sids: Tensor | None = None,
         lids: Tensor | None = None,
@@ -77,17 +78,16 @@ class TextEncoder(FastSpeech2):
         mask = length_mask(lengths, tokens.shape[1], torch.float32)
         predict_pitch, predict_energy = self.pitch_predictor, self.energy_predictor
         predictors = (self.duration_predictor, predict_pitch, predict_energy)
-        on_rows = self._runs_on_rows(tokens)
         rows = None
-        if on_rows:
+        if self._runs_on_rows(tokens):
             multiple = row_multiple(predict_pitch.conv[0][0].weight.dtype)
             rows = Rows(lengths.tolist(), self._row_parts.gap, multiple)
-        if on_rows and self._row_parts.encoder:
+        if rows is not None and self._row_parts.encoder:
             hidden = rows.unpack(encode_rows(self.encoder, tokens, rows))
         else:
             hidden = self._encode_tokens(tokens, lengths, mask)
         hidden = self._add_identity(hidden, mels, mel_lengths, spembs, sids, lids)
-        if on_rows and self._row_parts.predictors:
+        if rows is not None and self._row_parts.predictors:
             packed = rows.pack(hidden)
             padding = (mask == 0).transpose(1, 2)
             predicted = []
@@ -166,7 +166,7 @@ class TextEncoder(FastSpeech2):
         self,
         hidden: Tensor,
         mels: Tensor | None,
-        mel_lengths: Tensor | None,
+        mel_lengths: Tensor | Sequence[int] | None,
         spembs: Tensor | None,
         sids: Tensor | None,
         lids: Tensor | None,
@@ -180,19 +180,19 @@ class TextEncoder(FastSpeech2):
         ):
             if needed and value is None:
                 raise UserError(f"this model was trained with {name}, but none came")
-        if self.use_gst:
+        if self.use_gst and mels is not None:
             hidden = hidden + self._style(mels, mel_lengths).unsqueeze(1)
-        if self.spks is not None:
+        if self.spks is not None and sids is not None:
             hidden = hidden + self.sid_emb(sids.view(-1)).unsqueeze(1)
-        if self.langs is not None:
+        if self.langs is not None and lids is not None:
             hidden = hidden + self.lid_emb(lids.view(-1)).unsqueeze(1)
         if self.spk_embed_dim is not None:
             hidden = self._integrate_with_spk_embed(hidden, spembs)
         return hidden
 
-    def _style(self, mels: Tensor, lengths: Tensor) -> Tensor:
+    def _style(self, mels: Tensor, lengths: Tensor | Sequence[int] | None) -> Tensor:
         """Style embeddings, (B, adim)."""
-        if self.training:
+        if self.training or lengths is None:
             return self.gst(mels)  # in one batch, for its batch normalisation
         # ESPnet's style encoder has no mask: one by one, padding has no influence.
         rows = zip(mels, lengths, strict=True)

@@ -56,12 +56,12 @@ def synthesize(
     forced = use_teacher_forcing
     frames = durations_from_log(encoded.log_duration, lengths, alpha, speed)
     frames = _pad(durations).long() if forced and durations else frames
-    pitch = _pad(pitch) if forced and pitch else encoded.pitch
-    energy = _pad(energy) if forced and energy else encoded.energy
+    pitches = _pad(pitch) if forced and pitch else encoded.pitch
+    energies = _pad(energy) if forced and energy else encoded.energy
     mel_lengths = frames.sum(1)
     num_frames = mel_lengths.tolist()
     hidden, longest = encoded.hidden, max(num_frames)
-    cond = model.expand(hidden, frames, pitch, energy, longest)
+    cond = model.expand(hidden, frames, pitches, energies, longest)
 
     mask = length_mask(mel_lengths, longest, hidden.dtype)
     noise = UtteranceNoise(num_frames, sampling.seed, sampling.temperature)
@@ -78,8 +78,8 @@ def synthesize(
         {
             "feat_gen": mels[i, : num_frames[i]],
             "duration": frames[i, : len(text) + 1],
-            "pitch": pitch[i, : len(text) + 1],
-            "energy": energy[i, : len(text) + 1],
+            "pitch": pitches[i, : len(text) + 1],
+            "energy": energies[i, : len(text) + 1],
         }
         for i, text in enumerate(texts)
     ]

@@ -50,8 +50,15 @@ def clean_data_objective(
     times: str = "discrete",
 ) -> Tensor:
     """The teacher's objective: recover the mel from x_t, 0.5 L1 + 0.5 SSIM."""
-    options = {"distance": l1_ssim_error, "times": times, "generator": generator}
-    return diffusion_loss(denoiser, mel, cond, mask, **options)
+    return diffusion_loss(
+        denoiser,
+        mel,
+        cond,
+        mask,
+        distance=l1_ssim_error,
+        times=times,
+        generator=generator,
+    )
 
 
 def variance_errors(

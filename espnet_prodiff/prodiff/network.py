@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from espnet_prodiff.common.modules import Modules
 from espnet_prodiff.common.residual import ResidualLayer, run_stack
 from espnet_prodiff.prodiff.row_network import (
     PreparedRows,
@@ -38,9 +39,9 @@ class RepeatedCond(NamedTuple):
         """(B, cond_channels, L), zeros behind the shorter utterances."""
         ends, frames = self.durations.cumsum(1), self.num_frames
         frames = int(ends[:, -1].max()) if frames is None else frames
-        frames = torch.arange(frames, device=ends.device).repeat(len(ends), 1)
-        inside = frames < ends[:, -1:]
-        token = torch.searchsorted(ends, frames, right=True) * inside
+        places = torch.arange(frames, device=ends.device).repeat(len(ends), 1)
+        inside = places < ends[:, -1:]
+        token = torch.searchsorted(ends, places, right=True) * inside
         index = token.unsqueeze(2).expand(-1, -1, self.tokens.shape[2])
         repeated = self.tokens.gather(1, index) * inside.unsqueeze(2)
         return repeated.transpose(1, 2)
@@ -56,18 +57,15 @@ class StepEmbedding(nn.Module):
         super().__init__()
         half = channels // 2
         frequencies = torch.exp(-math.log(10000.0) * torch.arange(half) / (half - 1))
-        self.register_buffer("frequencies", frequencies, persistent=False)
-        self.mlp = nn.Sequential(
-            nn.Linear(channels, 4 * channels),
-            nn.Mish(),
-            nn.Linear(4 * channels, channels),
-        )
+        self.frequencies = nn.Buffer(frequencies, persistent=False)
+        first = nn.Linear(channels, 4 * channels)
+        self.mlp = nn.Sequential(first, nn.Mish(), nn.Linear(4 * channels, channels))
 
     def forward(self, noise_cond: Tensor) -> Tensor:
         """Embed (B,) -> (B, channels)."""
         angles = noise_cond[:, None] * self.frequencies
         sinusoids = torch.cat([angles.sin(), angles.cos()], dim=1)
-        return self.mlp(sinusoids.to(self.mlp[0].weight.dtype))
+        return self.mlp(sinusoids.to(next(self.mlp.parameters()).dtype))
 
 
 class ProDiffNetwork(nn.Module):
@@ -110,7 +108,7 @@ class ProDiffNetwork(nn.Module):
         # One product for all layers each: faster than a small one inside every layer.
         self.step_proj = nn.Linear(channels, layers * channels)
         self.cond_proj = nn.Conv1d(cond_channels, layers * 2 * channels, 1)
-        self.layers = nn.ModuleList(
+        self.layers: Modules[ResidualLayer] = Modules(
             ResidualLayer(channels, kernel_size, 2 ** (i % dilation_cycle))
             for i in range(layers)
         )
@@ -121,8 +119,8 @@ class ProDiffNetwork(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv1d):
                 nn.init.kaiming_normal_(module.weight)
-        nn.init.zeros_(self.out_proj.weight)
-        nn.init.zeros_(self.out_proj.bias)
+        for parameter in self.out_proj.parameters():
+            nn.init.zeros_(parameter)
 
     def prepare_cond(
         self, cond: Tensor | RepeatedCond

@@ -133,7 +133,7 @@ class ProDiff(DiffusionTTS, TextEncoder):
         """Layers whose weights may be rounded to half precision at inference."""
         network = self.denoiser.network
         layers = [network.in_proj, network.cond_proj, network.skip_proj]
-        blocks = (
+        blocks: tuple[Any, ...] = (
             getattr(self.encoder, "encoders", self.encoder),
             self.duration_predictor.conv,
             self.pitch_predictor.conv,
@@ -225,7 +225,7 @@ class ProDiff(DiffusionTTS, TextEncoder):
 
     def cond_inputs(
         self, text: Tensor, text_lengths: Tensor, feats: Tensor, **others: Any
-    ) -> dict[str, Tensor | None]:
+    ) -> dict[str, Any]:
         """Arguments of ``condition`` from ESPnet's, with eos behind the text."""
         tokens, lengths = append_eos(text, text_lengths, self.eos)
         others["mel_lengths"] = others.pop("feats_lengths")

@@ -6,6 +6,7 @@ a normalisation.
 """
 
 from contextlib import redirect_stdout
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +72,7 @@ def encode_rows(encoder: Encoder, tokens: Tensor, rows: Rows) -> Tensor:
 
 
 @torch.autocast("cpu", enabled=False)
-def predict_rows(predictor: nn.Module, hidden: Tensor, rows: Rows) -> Tensor:
+def predict_rows(predictor: Any, hidden: Tensor, rows: Rows) -> Tensor:
     """Hidden states (rows, adim) -> predictions (rows, 1), as the predictor's."""
     for conv, _, norm, _ in predictor.conv:
         hidden = convolve(rows.clear(hidden), conv, rows.gap).relu_()
@@ -110,7 +111,7 @@ def _attend(attention: MultiHeadedAttention, inputs: Tensor, rows: Rows) -> Tens
     return project(context, attention.linear_out)
 
 
-def _feed_forward(layer: nn.Module, inputs: Tensor, rows: Rows) -> Tensor:
+def _feed_forward(layer: Any, inputs: Tensor, rows: Rows) -> Tensor:
     """Position-wise layers, (rows, adim) -> (rows, adim)."""
     if isinstance(layer.w_1, nn.Linear):
         return project(project(inputs, layer.w_1).relu_(), layer.w_2)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from espnet_prodiff.common.rows import (
     Rows,
+    bias_of,
     convolve,
     convolve_with_gradient,
     project,
@@ -42,7 +43,7 @@ def prepare_rows(
 ) -> PreparedRows:
     """Project tokens (B, N, cond_channels), which last for ``durations``, (B, N)."""
     projected = project(tokens.flatten(0, 1), network.cond_proj)
-    projected = projected + torch.cat([layer.conv.bias for layer in network.layers])
+    projected = projected + torch.cat([bias_of(layer.conv) for layer in network.layers])
     return PreparedRows(projected.chunk(len(network.layers), dim=1), durations)
 
 
@@ -104,7 +105,7 @@ def evaluate_rows(
         if i + 1 < len(network.layers):
             shift = steps[:, i + 1] - math.sqrt(0.5) * steps[:, i]
         stream = _add_outputs(stream, skips, gated, layer.out, shift)
-    bias = sum(layer.out.bias.chunk(2)[1] for layer in network.layers)
+    bias = sum(bias_of(layer.out).chunk(2)[1] for layer in network.layers)
     skips.add_(bias).div_(math.sqrt(len(network.layers)))
     result = project(project(skips, network.skip_proj).relu_(), network.out_proj)
     return rows.unpack(result).transpose(1, 2).to(x_t.dtype)
@@ -133,7 +134,7 @@ def _add_outputs(
             return None
         residual = weight[:channels].t()
         stream = torch.addmm(stream, gated, residual, beta=half, alpha=half)
-    return stream.add_(shift + half * out.bias[:channels])
+    return stream.add_(shift + half * bias_of(out)[:channels])
 
 
 def _place(

@@ -8,7 +8,7 @@ from espnet2.layers.abs_normalize import AbsNormalize
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from torch import Tensor, nn
 
-from espnet_prodiff.common.mel_inversion import MelInversion
+from espnet_prodiff.common.mel_inversion import MelInversion, Start
 
 
 class LinearMels:
@@ -41,7 +41,7 @@ class LinearMels:
 def inversion_of(
     feats_extract: LogMelFbank,
     rounds: int,
-    first: Callable[[Tensor, int, int], Tensor] | None = None,
+    first: Callable[[Tensor, int, int], Start | Tensor] | None = None,
 ) -> MelInversion:
     """The inversion of the mels of ESPnet's extractor; see `MelInversion`."""
     window = getattr(torch, f"{feats_extract.window or 'hann'}_window")

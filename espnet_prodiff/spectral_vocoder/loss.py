@@ -85,7 +85,8 @@ class MultiResolutionLoss(nn.Module):
             return self._parts(fake, real)
 
     def _parts(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
-        parts = {"spectral_convergence": 0.0, "log_magnitude": 0.0, "log_mel": 0.0}
+        names = ("spectral_convergence", "log_magnitude", "log_mel")
+        parts = {name: fake.new_zeros(()) for name in names}
         for size in self.sizes:
             ours, theirs = self._magnitudes(fake, size), self._magnitudes(real, size)
             error = (ours - theirs).flatten(1).norm(dim=1)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from espnet_prodiff.common.modules import Modules
+
 KERNEL = 7
 EXPANSION = 3
 
@@ -61,7 +63,7 @@ class SpectralNetwork(nn.Module):
         self.first_norm = nn.LayerNorm(channels)
         # So that the sum of all blocks starts as large as x (Vocos: 1 / layers).
         blocks = (ConvNeXtBlock(channels, 1 / layers) for _ in range(layers))
-        self.layers = nn.ModuleList(blocks)
+        self.layers: Modules[ConvNeXtBlock] = Modules(blocks)
         self.last_norm = nn.LayerNorm(channels)
         self.out = nn.Linear(channels, heads * bins)
         nn.init.normal_(self.out.weight, std=0.01)
@@ -79,5 +81,5 @@ class SpectralNetwork(nn.Module):
 
     def product_layers(self) -> list[nn.Module]:
         """Layers that may be of half precision; what they add up to stays as it is."""
-        blocks = [layer for x in self.layers for layer in (x.expand, x.contract)]
-        return [*blocks, self.out]
+        pairs = ((x.expand, x.contract) for x in self.layers)
+        return [*(layer for pair in pairs for layer in pair), self.out]

@@ -11,7 +11,6 @@ from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from torch import Tensor, nn
 
 from espnet_prodiff.common.crops import check_hop, draw_crops
-from espnet_prodiff.common.mel_inversion import MelInversion
 from espnet_prodiff.common.padding import on_host, validation_generator
 from espnet_prodiff.common.phase_integration import Start
 from espnet_prodiff.common.plugin import CHECKPOINT_FORMAT, PluginTTS
@@ -126,7 +125,7 @@ class SpectralVocoder(PluginTTS):
         self.objective: Callable[[Tensor, Tensor], Losses] = SpectralObjective(
             n_fft, sampling_rate
         )
-        self.inversion: MelInversion | None = None
+        self.inversion: Any = None  # a MelInversion by take_features, as the next
         self.linear_mels: LinearMels | None = None
 
     def take_features(
@@ -166,8 +165,9 @@ class SpectralVocoder(PluginTTS):
         """
         samples, frames = on_host(speech_lengths, feats_lengths)
         check_hop(frames, samples, self.hop_length)
-        if durations is not None and durations.dim() == 3:
-            feats, (frames,) = durations, on_host(durations_lengths)
+        if durations_lengths is not None and durations is not None:
+            if durations.dim() == 3:
+                feats, (frames,) = durations, on_host(durations_lengths)
         generator = None
         if not self.training:
             generator = validation_generator(samples, speech.device)
@@ -185,18 +185,18 @@ class SpectralVocoder(PluginTTS):
         inside = slice(self.edge, self.crop_frames - self.edge)
         spectra = self.inversion.stft(wav)[:, inside]
         log_magnitudes, *steps = self._outputs(mels)
-        steps = tuple(step[:, inside] for step in self._phasors(steps))
+        in_time, in_frequency = (x[:, inside] for x in self._phasors(steps))
         # Frames whose windows end before the recording does.
         mask = valid[:, :: self.hop_length, None][:, 2 * self.edge :]
-        in_time, in_frequency = phase_losses((steps[0], steps[1]), spectra, mask)
+        of_time, of_frequency = phase_losses((in_time, in_frequency), spectra, mask)
         parts = {
             "log_magnitude": log_magnitude_loss(
                 log_magnitudes[:, inside], spectra, mask
             ),
-            "phase_in_time": in_time,
-            "phase_in_frequency": in_frequency,
+            "phase_in_time": of_time,
+            "phase_in_frequency": of_frequency,
         }
-        loss = sum(parts.values())
+        loss = parts["log_magnitude"] + of_time + of_frequency
         stats = {name: part.detach() for name, part in parts.items()}
         return loss, {"loss": loss.detach(), **stats}
 

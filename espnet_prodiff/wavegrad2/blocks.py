@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from espnet_prodiff.common.modules import Modules
+
 SLOPE = 0.2  # of every LeakyReLU
 ALPHA_SCALE = 5000  # alpha reads like a time of WaveGrad's thousands of steps
 DOWN_DILATIONS = (1, 2, 4)
@@ -32,7 +34,8 @@ class Conv(nn.Conv1d):
     def reset_parameters(self) -> None:
         """Draw the weights anew."""
         nn.init.orthogonal_(self.weight)
-        nn.init.zeros_(self.bias)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
 
 def activate(hidden: Tensor) -> Tensor:
@@ -104,7 +107,7 @@ class UBlock(nn.Module):
         super().__init__()
         self.factor, self.dilations = factor, tuple(dilations)
         self.residual = Conv(in_channels, out_channels, 1)
-        self.convs = nn.ModuleList(
+        self.convs: Modules[Conv] = Modules(
             Conv(in_channels if i == 0 else out_channels, out_channels, 3, dilation)
             for i, dilation in enumerate(dilations)
         )
@@ -152,7 +155,7 @@ class DBlock(nn.Module):
         super().__init__()
         self.factor = factor
         self.residual = Conv(in_channels, out_channels, 1)
-        self.convs = nn.ModuleList(
+        self.convs: Modules[Conv] = Modules(
             Conv(in_channels if i == 0 else out_channels, out_channels, 3, dilation)
             for i, dilation in enumerate(DOWN_DILATIONS)
         )

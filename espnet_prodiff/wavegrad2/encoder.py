@@ -54,14 +54,15 @@ class TextEncoder(nn.Module):
         self.out_channels = encoder_channels
         self.embed = nn.Embedding(idim, embed_dim, padding_idx=0)
         widths = [embed_dim] + [encoder_channels] * encoder_conv_layers
-        self.convs = nn.ModuleList(
+        convs = [
             nn.Conv1d(width, encoder_channels, encoder_kernel_size, padding="same")
             for width in widths[:-1]
-        )
+        ]
+        self.convs = nn.ModuleList(convs)
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in widths[1:])
         self.dropout = nn.Dropout(encoder_dropout)
         self.lstm = ZoneOutBiLSTM(widths[-1], encoder_channels // 2, zoneout)
-        for conv in self.convs:
+        for conv in convs:
             nn.init.xavier_uniform_(conv.weight, nn.init.calculate_gain("relu"))
 
         self.sid_emb = self.lid_emb = self.projection = None
@@ -126,11 +127,11 @@ class TextEncoder(nn.Module):
         ):
             if needed is not None and value is None:
                 raise UserError(f"this model was trained with {name}, but none came")
-        if self.sid_emb is not None:
+        if self.sid_emb is not None and sids is not None:
             hidden = hidden + self.sid_emb(sids.view(-1)).unsqueeze(1)
-        if self.lid_emb is not None:
+        if self.lid_emb is not None and lids is not None:
             hidden = hidden + self.lid_emb(lids.view(-1)).unsqueeze(1)
-        if self.projection is None:
+        if self.projection is None or spembs is None:
             return hidden
         spembs = F.normalize(spembs).unsqueeze(1)
         if self.spk_embed_integration_type == "add":

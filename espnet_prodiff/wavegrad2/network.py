@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from espnet_prodiff.common.modules import Modules
 from espnet_prodiff.errors import UserError, check_choice
 from espnet_prodiff.wavegrad2.blocks import (
     DOWN_DILATIONS,
@@ -71,7 +72,7 @@ class WaveGradNetwork(nn.Module):
         twice = size == "large"
 
         self.cond_proj = Conv(cond_channels, pre_channels, 3)
-        self.up_blocks = nn.ModuleList()
+        self.up_blocks: Modules[Modules[UBlock]] = Modules()
         incoming = (pre_channels, *channels)
         for i, (factor, dilations) in enumerate(
             zip(self.factors, UP_DILATIONS, strict=True)
@@ -80,19 +81,19 @@ class WaveGradNetwork(nn.Module):
             blocks = [UBlock(incoming[i], out, factor, dilations)]
             if twice:
                 blocks.append(UBlock(out, out, 1, dilations))
-            self.up_blocks.append(nn.ModuleList(blocks))
+            self.up_blocks.append(Modules(blocks))
         self.out_proj = Conv(channels[-1], 1, 3)
 
         self.in_proj = Conv(1, in_channels, 5)
         incoming = (in_channels, *reversed(channels[1:]))
-        self.down_blocks = nn.ModuleList()
+        self.down_blocks: Modules[Modules[DBlock]] = Modules()
         for i, factor in enumerate(reversed(self.factors[1:])):
             out = incoming[i + 1]
-            blocks = [DBlock(incoming[i], out, factor)]
+            down = [DBlock(incoming[i], out, factor)]
             if twice:
-                blocks.append(DBlock(out, out, 1))
-            self.down_blocks.append(nn.ModuleList(blocks))
-        self.films = nn.ModuleList(
+                down.append(DBlock(out, out, 1))
+            self.down_blocks.append(Modules(down))
+        self.films: Modules[FiLM] = Modules(
             FiLM(of, to) for of, to in zip(incoming, reversed(channels), strict=True)
         )
 
@@ -161,10 +162,10 @@ class WaveGradNetwork(nn.Module):
             films.append(film(wave, noise_cond, mask))
         if mask is not None:
             hidden = hidden * mask[..., :: self.factors[0]]
-        for blocks in self.up_blocks:
-            film, mask = films.pop(), masks.pop()
-            for block in blocks:
-                hidden = masked(block(hidden, *film), mask)
+        for ups in self.up_blocks:
+            modulation, mask = films.pop(), masks.pop()
+            for up in ups:
+                hidden = masked(up(hidden, *modulation), mask)
         return masked(self.out_proj(hidden), mask)
 
     def check_length(self, x_t: Tensor, cond: Tensor) -> None:

@@ -207,7 +207,7 @@ class WaveGrad2(WaveDiffusionTTS):
             speech, host[0], feats, host[1], self.window_frames
         )
         frames = torch.arange(self.window_frames, device=text.device)
-        inputs = {
+        inputs: dict[str, Any] = {
             "tokens": tokens,
             "lengths": lengths,
             "durations": durations[:, : tokens.shape[1]],

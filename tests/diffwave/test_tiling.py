@@ -167,3 +167,11 @@ def test_conditioning_that_does_not_fit_is_refused(options, cond, message):
 def test_empty_tiles_are_refused():
     with pytest.raises(ValueError, match="tile_length must be positive, but it is 0"):
         TiledNetwork(make_network(), 0)
+
+
+def test_it_moves_as_any_module():
+    network = make_network(torch.float32)
+    x_t, t = inputs(60)
+    whole = make_network()(x_t, t)
+    tiled = TiledNetwork(network, 16).to(torch.float64)(x_t, t)
+    assert torch.allclose(tiled, whole, atol=1e-5)
