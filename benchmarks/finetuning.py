@@ -42,7 +42,7 @@ def prepare(work: Path, num_utts: int, minutes: float) -> None:
             (work / name).symlink_to((RECIPE / name).resolve())
     if (work / "prepared").exists():
         return
-    data = ["--local_data_opts", f"--voices rms --num_utts {num_utts}"]
+    data = ["--local_data_opts", f"--voices rms --num_utts {num_utts} --pitch_range 0"]
     run(work, *data, "--stop_stage", "1")
     cut(work / "data" / "tr_no_dev", work, minutes)
     run(work, "--stage", "2", "--stop_stage", "6")

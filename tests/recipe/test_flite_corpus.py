@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyworld
 
 from espnet_prodiff.fileio.tables import read_durations, read_table
 
@@ -60,10 +61,12 @@ def samples(folder: Path, file: str) -> np.ndarray:
 
 @needs_flite
 def test_speakers_take_turns_and_sets_are_consistent(corpus):
-    sizes = [len(read_table(corpus / "data" / name / "text")) for name in SETS]
+    texts = [list(read_table(corpus / "data" / name / "text")) for name in SETS]
+    sizes = [sum(utt.count("-") == 1 for utt in utts) for utts in texts]
     assert sizes == [10, 1, 1]
     speakers = read_table(corpus / "data" / "tr_no_dev" / "utt2spk")
-    assert sorted(speakers.values()) == ["kal16"] * 4 + ["slt"] * 6
+    own = [name for utt, name in speakers.items() if utt.count("-") == 1]
+    assert sorted(own) == ["kal16"] * 4 + ["slt"] * 6
     for name in SETS:
         tables = ("text", "durations", "utt2spk", "sentences", "wav.scp")
         keys = [list(read_table(corpus / "data" / name / table)) for table in tables]
@@ -89,6 +92,51 @@ def test_every_frame_has_a_token_and_pauses_are_silent(corpus):
             elif token[-1] == "1":
                 loud.append(np.sqrt(np.mean(part**2)))
     assert np.median(quiet) < 100 and np.percentile(loud, 10) > 500
+
+
+def log_f0(wav: np.ndarray) -> np.ndarray:
+    f0, times = pyworld.dio(wav, 16000, f0_floor=60.0, f0_ceil=500.0)
+    f0 = pyworld.stonemask(wav, f0, times, 16000)
+    return np.log(np.where(f0 > 0, f0, np.nan))
+
+
+@needs_flite
+def test_half_of_the_training_sentences_are_read_as_much_higher_as_lower(corpus):
+    data = corpus / "data" / "tr_no_dev"
+    waves, tables = (
+        read_table(data / "wav.scp"),
+        [read_table(data / name) for name in ("text", "sentences")],
+    )
+    shifted = [utt for utt in waves if utt.count("-") == 2]
+    base = sorted({utt.rpartition("-")[0] for utt in shifted})
+    # The first, third ... of each speaker's, of either kind of sentence.
+    assert base == [
+        *("kal16-00002", "kal16-00003"),
+        *("slt-00000", "slt-00001", "slt-00008", "slt-00009"),
+    ]
+    assert sorted(shifted) == [f"{u}-{name}" for u in base for name in ("high", "low")]
+    for utt in base:
+        for table in tables:
+            assert table[f"{utt}-high"] == table[f"{utt}-low"] == table[utt]
+        plain, high, low = (
+            log_f0(samples(corpus, waves[u]))
+            for u in (utt, f"{utt}-high", f"{utt}-low")
+        )
+        length = min(len(plain), len(high), len(low))  # kal16's are whole periods
+        plain, high, low = plain[:length], high[:length], low[:length]
+        up, down = np.nanmedian(high - plain), np.nanmedian(low - plain)
+        assert up == pytest.approx(-down, abs=0.01)
+        assert 0 < up < 6 / 12 * np.log(2) + 0.01
+    for name in ("dev", "eval1"):
+        assert all(
+            utt.count("-") == 1 for utt in read_table(corpus / "data" / name / "text")
+        )
+
+
+@needs_flite
+def test_a_pitch_range_of_nought_leaves_the_voice_as_it_is(tmp_path):
+    result = make(tmp_path / "a", "--num_utts", "4", "--pitch_range", "0")
+    assert result.stdout.startswith("4 utterances")
 
 
 @needs_flite

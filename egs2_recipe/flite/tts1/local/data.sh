@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the corpus of this recipe: the installed flite reads it, no download.
 # Called from the recipe directory as local/data.sh [options]; the options are those
-# of local/synthesize_corpus.py (--voices, --num_utts, --word_list, --seed).
+# of local/synthesize_corpus.py (--voices, --num_utts, --pitch_range, --word_list,
+# --seed).
 set -e
 set -u
 set -o pipefail

@@ -61,6 +61,7 @@ class Flite:
             ctypes.CDLL(f"libflite_{name}.so.1", mode=ctypes.RTLD_GLOBAL)
         pointer, text = ctypes.c_void_p, ctypes.c_char_p
         for name, result, arguments in (
+            ("feat_set_float", None, [pointer, text, ctypes.c_float]),
             ("flite_synth_text", pointer, [text, pointer]),
             ("delete_utterance", None, [pointer]),
             ("utt_relation", pointer, [pointer, text]),
@@ -77,12 +78,18 @@ class Flite:
         register = getattr(library, f"register_cmu_us_{voice}")
         register.restype, register.argtypes = pointer, [text]
         self._voice = register(None)
+        # struct cst_voice: its name, then its features.
+        self._features = ctypes.cast(self._voice, ctypes.POINTER(pointer))[1]
 
-    def synthesize(self, text: str) -> tuple[np.ndarray, list[Phone]]:
+    def synthesize(
+        self, text: str, semitones: float = 0.0
+    ) -> tuple[np.ndarray, list[Phone]]:
         """Synthesise one sentence.
 
         Args:
             text: English text.
+            semitones: How much higher than the voice speaks; the spectral envelope and
+                the durations stay.
 
         Returns:
             Samples, int16 (n_samples,), at 16 kHz, and the phones in order.
@@ -90,6 +97,7 @@ class Flite:
         Raises:
             RuntimeError: flite spoke nothing, or at another sampling rate.
         """
+        self._lib.feat_set_float(self._features, b"f0_shift", 2 ** (semitones / 12))
         utterance = self._lib.flite_synth_text(text.encode(), self._voice)
         try:
             wave = self._lib.utt_wave(utterance).contents

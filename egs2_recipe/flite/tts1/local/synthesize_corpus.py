@@ -8,6 +8,8 @@ Writes, in the recipe directory,
     data/{tr_no_dev,dev,eval1}/sentences     what flite was given to read
 
 text holds tokens (local/tokens.py), durations their frames of 256 samples and eos's.
+Every second training sentence is read three times: as the voice speaks, so much higher,
+and as much lower (--pitch_range), for a model that can be asked for another pitch.
 The same options and the same flite give the same bytes. A corpus that is complete with
 the same options is kept; an incomplete one is made again.
 """
@@ -17,6 +19,7 @@ import hashlib
 import json
 import math
 import os
+import random
 import shutil
 import sys
 import wave
@@ -63,11 +66,12 @@ def main() -> None:
         return
     MARKER.unlink(missing_ok=True)
     utts = plan(words, options["voices"], options["num_utts"], options["seed"])
+    utts = at_other_pitches(utts, options["pitch_range"], options["seed"])
     seconds = synthesize(voices, utts, corpus)
     write_data_dirs(utts, corpus)
     write_text(MARKER, json.dumps(marker, indent=1, sort_keys=True) + "\n")
     print(
-        f"{len(utts)} sentences, {seconds / 60:.1f} minutes of speech in {corpus}; "
+        f"{len(utts)} utterances, {seconds / 60:.1f} minutes of speech in {corpus}; "
         + ", ".join(f"data/{s}: {sum(u['set'] == s for u in utts)}" for s in SETS)
     )
     print(coverage(utts))
@@ -83,6 +87,13 @@ def get_parser() -> argparse.ArgumentParser:
         "--voices", nargs="+", choices=VOICES, default=["slt"], help="speakers"
     )
     parser.add_argument("--num_utts", type=int, default=2200, help="sentences in all")
+    parser.add_argument(
+        "--pitch_range",
+        type=float,
+        default=6.0,
+        help="semitones; half of the training sentences are read again, up to so much "
+        "higher and as much lower; 0: none",
+    )
     parser.add_argument(
         "--word_list",
         default="/usr/share/dict/american-english",
@@ -118,10 +129,33 @@ def plan(words: list[str], voices: list[str], num_utts: int, seed: int) -> list[
                 "utt": f"{speaker}-{index:05d}",
                 "speaker": speaker,
                 "sentence": sentence,
+                "semitones": 0.0,
                 "set": SETS[max(0, 2 - (left - 1) // num_held_out)],
             }
         )
     return utts
+
+
+def at_other_pitches(utts: list[dict], pitch_range: float, seed: int) -> list[dict]:
+    """Have every second training sentence of each speaker read higher and lower too.
+
+    Both by the same interval: what a sentence's pitch is in the mean, which is what a
+    pitch predictor learns, stays what the voice does by itself.
+    """
+    rng = random.Random(seed)
+    seen: dict[tuple, int] = {}
+    more = []
+    for index, utt in enumerate(utts):
+        if utt["set"] != SETS[0] or not pitch_range:
+            continue
+        kind = (utt["speaker"], index % 2)  # of speakers and of sentences
+        seen[kind] = seen.get(kind, 0) + 1
+        if seen[kind] % 2:
+            interval = rng.uniform(0.0, pitch_range)
+            for name, semitones in (("high", interval), ("low", -interval)):
+                other = {"utt": f"{utt['utt']}-{name}", "semitones": semitones}
+                more.append({**utt, **other})
+    return utts + more
 
 
 def synthesize(voices: dict[str, Flite], utts: list[dict], corpus: Path) -> float:
@@ -134,7 +168,8 @@ def synthesize(voices: dict[str, Flite], utts: list[dict], corpus: Path) -> floa
     temporary.mkdir(parents=True)
     num_samples = 0
     for utt in tqdm(utts, desc="flite reads", unit="utt", mininterval=1.0):
-        samples, phones = voices[utt["speaker"]].synthesize(utt["sentence"])
+        voice = voices[utt["speaker"]]
+        samples, phones = voice.synthesize(utt["sentence"], utt["semitones"])
         # The silence before the first word is left out, but for a frame.
         start = max(0, math.floor(phones[0].end) - HOP)
         samples = samples[start:]
