@@ -67,3 +67,20 @@ def test_it_speaks_in_one_step_the_same_every_time(slt):
     assert 0.05 < rms["vowels"] < 0.3 and rms["pause"] < rms["vowels"] / 10
     f0, _ = pyworld.dio(wav, slt.fs)
     assert 140 < np.median(f0[f0 > 0]) < 210
+
+
+def log_f0(wav: np.ndarray, fs: int) -> np.ndarray:
+    f0, times = pyworld.dio(wav, fs, f0_floor=60.0, f0_ceil=500.0)
+    f0 = pyworld.stonemask(wav, f0, times, fs)
+    return np.log(np.where(f0 > 0, f0, np.nan))
+
+
+def test_its_f0_moves_by_the_semitones_asked_for(slt):
+    texts = [SENTENCE, "Neither the farmers nor the old painter arrived before noon."]
+    plain = [log_f0(slt(t, seed=1)["wav"].double().numpy(), slt.fs) for t in texts]
+    for asked in (-4, -2, 2, 4):
+        moved = []
+        for text, before in zip(texts, plain, strict=True):
+            wav = slt(text, seed=1, pitch=asked)["wav"].double().numpy()
+            moved.append(np.nanmean(log_f0(wav, slt.fs) - before) * 12 / np.log(2))
+        assert np.mean(moved) == pytest.approx(asked, abs=0.2 * abs(asked) / 2)

@@ -8,8 +8,9 @@ Writes, in the recipe directory,
     data/{tr_no_dev,dev,eval1}/sentences     what flite was given to read
 
 text holds tokens (local/tokens.py), durations their frames of 256 samples and eos's.
-Every second training sentence is read three times: as the voice speaks, so much higher,
-and as much lower (--pitch_range), for a model that can be asked for another pitch.
+Every second sentence but those of the test set is read three times: as the voice
+speaks, so much higher, and as much lower (--pitch_range), for a model that can be asked
+for another pitch.
 The same options and the same flite give the same bytes. A corpus that is complete with
 the same options is kept; an incomplete one is made again.
 """
@@ -91,8 +92,8 @@ def get_parser() -> argparse.ArgumentParser:
         "--pitch_range",
         type=float,
         default=6.0,
-        help="semitones; half of the training sentences are read again, up to so much "
-        "higher and as much lower; 0: none",
+        help="semitones; half of the sentences, but none of the test, are read again "
+        "up to so much higher and as much lower; 0: none",
     )
     parser.add_argument(
         "--word_list",
@@ -137,16 +138,16 @@ def plan(words: list[str], voices: list[str], num_utts: int, seed: int) -> list[
 
 
 def at_other_pitches(utts: list[dict], pitch_range: float, seed: int) -> list[dict]:
-    """Have every second training sentence of each speaker read higher and lower too.
+    """Have every second sentence of each speaker read higher and lower too.
 
     Both by the same interval: what a sentence's pitch is in the mean, which is what a
-    pitch predictor learns, stays what the voice does by itself.
+    pitch predictor learns, stays what the voice does by itself. Not those of the test.
     """
     rng = random.Random(seed)
     seen: dict[tuple, int] = {}
     more = []
     for index, utt in enumerate(utts):
-        if utt["set"] != SETS[0] or not pitch_range:
+        if utt["set"] == SETS[2] or not pitch_range:
             continue
         kind = (utt["speaker"], index % 2)  # of speakers and of sentences
         seen[kind] = seen.get(kind, 0) + 1
