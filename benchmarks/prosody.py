@@ -24,9 +24,9 @@ from espnet_prodiff.inference.find_model import find_model
 
 GRAMMAR = Path(__file__).parents[1] / "egs2_recipe" / "flite" / "tts1" / "local"
 ASKED = {
-    "pitch": (-6, -4, -2, -1, 1, 2, 4, 6),  # semitones
-    "energy": (-6, -3, 3, 6),  # dB
-    "speed": (0.7, 1.5, 2.0),
+    "pitch": (-4, -2, 2, 4),  # semitones
+    "energy": (-3, 3),  # dB
+    "speed": (0.7, 1.5),
 }
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     """Speak, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--voice", action="append", required=True, help="name=voice")
-    parser.add_argument("--texts", type=int, default=24)
+    parser.add_argument("--texts", type=int, default=16)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     sys.path.insert(0, str(GRAMMAR))
