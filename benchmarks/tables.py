@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))  # where it is not run as a script
-from result_tables import distillation, rates, systems, teachers  # noqa: E402
+from result_tables import distillation, prosody, rates, systems, teachers  # noqa: E402
 from result_tables.figures import RESULTS  # noqa: E402
 
 from espnet_prodiff.fileio.atomic import write_text  # noqa: E402
@@ -29,6 +29,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **distillation.TABLES,
     **teachers.TABLES,
     **rates.TABLES,
+    **prosody.TABLES,
 }
 
 
