@@ -88,3 +88,56 @@ def test_wrong_schedules_and_times_are_refused():
         schedule.alpha(4.5)
     with pytest.raises(ValueError, match="range of this schedule"):
         schedule.t_from_alpha(1e-9)
+
+
+def test_betas_are_variances_of_steps():
+    schedule = NoiseSchedule.from_betas([0.19, 0.64, 1.0])
+    alphas = schedule.alpha(torch.arange(4))
+    assert alphas.dtype == torch.float64
+    assert alphas.tolist() == pytest.approx([1, 0.9, 0.54, 0], rel=1e-12)
+    for betas in ([0.5, 0.0], [1.1], [0.1, -0.1], [[0.1, 0.2]], [float("nan")]):
+        with pytest.raises(ValueError, match=r"betas must be a vector of .*\(0, 1\]"):
+            NoiseSchedule.from_betas(betas)
+
+
+def test_linear_betas_have_both_ends():
+    schedule = NoiseSchedule.linear(3, 0.1, 0.5)
+    alphas = schedule.alpha(torch.arange(4)).square().tolist()
+    assert alphas == pytest.approx([1, 0.9, 0.9 * 0.7, 0.9 * 0.7 * 0.5], rel=1e-12)
+
+
+def test_vpsde_is_the_integral_of_its_rate():
+    # The sum of the rates up to t is beta_min t/T + (beta_max - beta_min) (t/T)^2 / 2.
+    steps, share = 7, torch.arange(8, dtype=torch.float64) / 7
+    alphas = NoiseSchedule.vpsde(steps, 0.3, 30.0).alpha(torch.arange(8))
+    expected = torch.exp(-(0.3 * share + 29.7 * share**2 / 2) / 2)
+    torch.testing.assert_close(alphas, expected, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        NoiseSchedule.cosine,
+        NoiseSchedule.vpsde,
+        lambda steps: NoiseSchedule.linear(steps, 0.1, 0.5),
+    ],
+)
+@pytest.mark.parametrize("steps", [0, -1, 2.0, True])
+def test_the_number_of_training_steps_is_named(make, steps):
+    with pytest.raises(ValueError, match="^num_train_steps must be a whole number"):
+        make(steps)
+
+
+def test_the_cleanest_time_has_a_log_snr_of_20():
+    schedule = NoiseSchedule.linear(50, 1e-12, 0.05)
+    assert float(schedule.log_snr(schedule.cleanest_time)) == pytest.approx(20)
+
+
+def test_a_time_keeps_its_shape_and_one_that_is_a_number_is_one():
+    schedule = NoiseSchedule.cosine(8)
+    t = torch.tensor([[1.0, 2.0], [3.0, 4.5]])
+    assert schedule.alpha(t).shape == schedule.log_snr(t).shape == t.shape
+    assert schedule.alpha(2).shape == ()
+    assert float(schedule.alpha(2.5)) == pytest.approx(
+        (float(schedule.alpha(2)) + float(schedule.alpha(3))) / 2
+    )
