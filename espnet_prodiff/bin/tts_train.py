@@ -4,7 +4,11 @@ import argparse
 from collections.abc import Sequence
 
 from espnet_prodiff.common.gpus import check_gpus
-from espnet_prodiff.fileio.config import options_of_config, training_options
+from espnet_prodiff.fileio.config import (
+    options_of_config,
+    training_options,
+    with_numbers,
+)
 from espnet_prodiff.recipe.from_voice import find_voice, grow_names, training_config
 from espnet_prodiff.recipe.option_names import check_option_words
 
@@ -48,6 +52,9 @@ def main(cmd: Sequence[str] | None = None) -> None:
             config["tts_conf"].pop("num_steps", None)
     with options_of_config(config) as words:
         args = get_parser().parse_args([*words, *rest])
+    for name, value in vars(args).items():
+        if name.endswith("_conf"):
+            setattr(args, name, with_numbers(value))
     args.config = early.config
     if voice is not None:
         grow_names(args, voice)

@@ -1,6 +1,7 @@
 """Training configs: what ESPnet's parser is given of them, and differences."""
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from espnet_prodiff.fileio.yaml_files import read_yaml
 
 # conf/ of the repository, which the package brings along.
 SHIPPED = Path(__file__).parents[1] / "conf"
+# What YAML 1.1, which PyYAML reads, takes for a word: it wants 5.0e-4.
+EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 # Options of ours that were called otherwise.
 OLD_NAMES = {"start_model_file": "init_from"}
 
@@ -37,6 +40,17 @@ def read_config(path: str | Path) -> dict[str, Any]:
             "own readers pass over it: copy what it takes from there into the file"
         )
     return {OLD_NAMES.get(name, name): value for name, value in config.items()}
+
+
+def with_numbers(value: Any) -> Any:
+    """Return a value of a config with 5e-4 as the number that everybody means."""
+    if isinstance(value, dict):
+        return {key: with_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_numbers(item) for item in value]
+    if isinstance(value, str) and EXPONENT.fullmatch(value):
+        return float(value)
+    return value
 
 
 def merge_configs(base: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from espnet_prodiff.fileio.config import (
     options_of_config,
     read_config,
     training_options,
+    with_numbers,
 )
 
 SHIPPED = sorted(str(path) for path in Path("conf").rglob("*.yaml"))
@@ -80,3 +81,13 @@ def test_an_option_is_read_under_its_old_name(tmp_path):
     config = tmp_path / "a.yaml"
     config.write_text("start_model_file: exp/x.pth")
     assert read_config(config) == {"init_from": "exp/x.pth"}
+
+
+def test_numbers_are_numbers_with_or_without_a_point():
+    written = yaml.safe_load(
+        "{lr: 5e-4, betas: [9E-1, .5e0], eps: 1.0e-8, name: 1e, n: 3}"
+    )
+    assert written["lr"] == "5e-4"  # YAML 1.1's word
+    assert with_numbers({"optim": written}) == {
+        "optim": {"lr": 5e-4, "betas": [0.9, 0.5], "eps": 1e-8, "name": "1e", "n": 3}
+    }

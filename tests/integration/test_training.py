@@ -92,7 +92,7 @@ def test_a_changed_model_is_refused_before_anything_is_touched(corpus, teacher_c
 
 def test_divergence_is_an_error(corpus, tmp_path):
     with pytest.raises(RuntimeError, match="training diverged"):
-        train(corpus, TEACHER, tmp_path / "nan", "--optim_conf", "lr=1.0e+20")
+        train(corpus, TEACHER, tmp_path / "nan", "--optim_conf", "lr=1e20")
 
 
 def test_builtin_configuration_of_espnet_trains_unchanged(corpus, tmp_path):
