@@ -160,6 +160,8 @@ class DiffWave(WaveDiffusionTTS):
         samples, frames = on_host(speech_lengths, feats_lengths)
         check_hop(frames, samples, self.hop_length)
         if durations is not None and durations.dim() == 3:
+            if durations_lengths is None:
+                raise TypeError("durations (B, F, odim) come with durations_lengths")
             feats, (frames,) = durations, on_host(durations_lengths)
         crops, generator = self.random_crops(
             speech, samples, feats, frames, self.crop_frames
@@ -189,6 +191,8 @@ class DiffWave(WaveDiffusionTTS):
 
     def check_labels(self, labels: Tensor) -> None:
         """Refuse labels that the model does not have (`UserError`)."""
+        if self.num_labels is None:
+            raise TypeError("this DiffWave has no labels")
         if not ((labels >= 0) & (labels < self.num_labels)).all():
             raise UserError(
                 f"labels must lie in 0 ... {self.num_labels - 1} (num_labels of "

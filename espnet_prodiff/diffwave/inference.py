@@ -52,7 +52,7 @@ def label_cond(model: DiffWave, label: Tensor | int | None) -> Tensor | None:
     Raises:
         InputError: If the label is missing or out of range.
     """
-    if model.conditioning != "label":
+    if model.num_labels is None:
         return None
     if label is None:
         raise InputError(

@@ -1,11 +1,12 @@
 """DiffWave's denoising network: a bidirectional dilated residual stack over samples."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from espnet_prodiff.common.modules import Modules
 from espnet_prodiff.common.residual import ResidualLayer, run_stack
 from espnet_prodiff.diffusion.loss import TRAIN_TIMES
 from espnet_prodiff.diffwave.upsampling import MelUpsampler
@@ -51,7 +52,8 @@ class StepEmbedding(nn.Module):
         if self.interpolate:
             share = (t - t.floor())[:, None]
             sinusoids = torch.lerp(sinusoids, self._sinusoids(t.ceil()), share)
-        return self.mlp(sinusoids.to(self.mlp[0].weight.dtype))
+        first = cast(nn.Linear, self.mlp[0])
+        return self.mlp(sinusoids.to(first.weight.dtype))
 
     def _sinusoids(self, t: Tensor) -> Tensor:
         # The angles reach 10^4 T: in float32 they would be off by a tenth of a radian.
@@ -131,7 +133,7 @@ class DiffWaveNetwork(nn.Module):
                 f"({n_mels}) and num_labels ({num_labels}) are given"
             )
         self.n_mels, self.hop_length, self.num_labels = n_mels, hop_length, num_labels
-        self.upsampler = None if n_mels is None else MelUpsampler(hop_length)
+        self.upsampler = None if hop_length is None else MelUpsampler(hop_length)
         self.label_embedding = None
         if num_labels is not None:
             self.label_embedding = nn.Embedding(num_labels, EMBEDDING)
@@ -142,7 +144,7 @@ class DiffWaveNetwork(nn.Module):
         # One product for all layers: faster than a small one inside every layer.
         self.step_proj = nn.Linear(STEP_CHANNELS, layers * channels)
         dilations = [2 ** (i % dilation_cycle) for i in range(layers)]
-        self.layers = nn.ModuleList(
+        self.layers: Modules[ResidualLayer] = Modules(
             ResidualLayer(channels, KERNEL_SIZE, dilation, cond_channels)
             for dilation in dilations
         )
@@ -151,8 +153,8 @@ class DiffWaveNetwork(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv1d):
                 nn.init.kaiming_normal_(module.weight)
-        nn.init.zeros_(self.out_proj.weight)
-        nn.init.zeros_(self.out_proj.bias)
+        for parameter in self.out_proj.parameters():
+            nn.init.zeros_(parameter)
 
     @property
     def receptive_field(self) -> int:
@@ -166,6 +168,8 @@ class DiffWaveNetwork(nn.Module):
             UserError: If ``cond``, as for ``forward``, does not fit the model.
         """
         self.check_cond(cond)
+        if cond is None:
+            return None
         if self.upsampler is not None:
             return PreparedCond(self.upsampler(cond), cond)
         if self.label_embedding is not None:
@@ -205,9 +209,9 @@ class DiffWaveNetwork(nn.Module):
             UserError: If ``cond``, as for ``forward``, does not fit.
         """
         if self.upsampler is not None:
-            self._check_mel(cond, length)
+            self._check_mel(cond, length, self.upsampler.hop_length)
         elif self.label_embedding is not None:
-            self._check_labels(cond)
+            self._check_labels(cond, self.label_embedding.num_embeddings)
         elif cond is not None:
             raise UserError(
                 "this DiffWave is unconditional (neither n_mels nor num_labels): cond "
@@ -217,32 +221,35 @@ class DiffWaveNetwork(nn.Module):
     def _features(
         self, cond: Tensor | PreparedCond | None, x_t: Tensor, mask: Tensor | None
     ) -> Tensor | None:
-        prepared = isinstance(cond, PreparedCond)
-        source = cond.cond if prepared else cond
-        self.check_cond(source, x_t.shape[-1])
-        if source is None:
-            return None
+        prepared = None
+        if isinstance(cond, PreparedCond):
+            prepared, cond = cond, cond.cond
+        self.check_cond(cond, x_t.shape[-1])
         if self.upsampler is not None and mask is not None:
-            return self.upsampler(source, mask)  # padding must not reach valid samples
-        return cond.features if prepared else self.prepare_cond(source).features
+            return self.upsampler(cond, mask)  # padding must not reach valid samples
+        prepared = prepared or self.prepare_cond(cond)
+        return None if prepared is None else prepared.features
 
-    def _check_mel(self, mel: Tensor | None, length: int | None) -> None:
-        fits = mel is not None and mel.dim() == 3 and mel.shape[1] == self.n_mels
-        if not fits or mel.shape[-1] == 0:
+    def _check_mel(self, mel: Tensor | None, length: int | None, hop: int) -> None:
+        if (
+            mel is None
+            or mel.dim() != 3
+            or mel.shape[1] != self.n_mels
+            or mel.shape[-1] == 0
+        ):
             shape = "None" if mel is None else f"of shape {tuple(mel.shape)}"
             raise UserError(
                 f"cond must be a mel (B, {self.n_mels}, F), F > 0: this DiffWave was "
                 f"built for {self.n_mels} mel bins, but cond is {shape}"
             )
-        if length is not None and mel.shape[-1] * self.hop_length != length:
+        if length is not None and mel.shape[-1] * hop != length:
             frames = mel.shape[-1]
             raise UserError(
-                f"the wave must have {frames} * {self.hop_length} = "
-                f"{frames * self.hop_length} samples for a mel of {frames} frames with "
-                f"a hop of {self.hop_length}, but it has {length}"
+                f"the wave must have {frames} * {hop} = {frames * hop} samples for a "
+                f"mel of {frames} frames with a hop of {hop}, but it has {length}"
             )
 
-    def _check_labels(self, labels: Tensor | None) -> None:
+    def _check_labels(self, labels: Tensor | None, count: int) -> None:
         if labels is None or labels.dim() != 1 or labels.is_floating_point():
             shape = "None"
             if labels is not None:
@@ -253,8 +260,8 @@ class DiffWaveNetwork(nn.Module):
             )
         if labels.device.type != "cpu":
             return  # reading a value back from a GPU would stall it
-        if not ((labels >= 0) & (labels < self.num_labels)).all():
+        if not ((labels >= 0) & (labels < count)).all():
             raise UserError(
-                f"labels must lie in 0 ... {self.num_labels - 1}, the labels that this "
-                f"DiffWave was built for, but they are {labels.tolist()}"
+                f"labels must lie in 0 ... {count - 1}, the labels that this DiffWave "
+                f"was built for, but they are {labels.tolist()}"
             )

@@ -17,7 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from espnet_prodiff.common.rows import bias_of
 from espnet_prodiff.diffwave.network import DiffWaveNetwork
+from espnet_prodiff.diffwave.upsampling import MelUpsampler
 
 
 class PackedLayer(NamedTuple):
@@ -60,15 +62,15 @@ def pack_layers(
     delay = 0
     for i, layer in enumerate(network.layers):
         delay += layer.dilation
-        bias, cond = layer.conv.bias, None
+        bias, cond = bias_of(layer.conv), None
         if layer.cond_proj is not None:
             cond = layer.cond_proj.weight[..., 0].t()
-            bias = bias + layer.cond_proj.bias
-        if label is not None:
+            bias = bias + bias_of(layer.cond_proj)
+        if label is not None and cond is not None:
             bias, cond = bias + label @ cond, None
         residual, skip = layer.out.weight[..., 0].t().split(channels, dim=1)
         # A buffer holds a layer's input, hidden + step, because that is padded with 0.
-        shift = (layer.out.bias[:channels] - steps[i]) / math.sqrt(2)
+        shift = (bias_of(layer.out)[:channels] - steps[i]) / math.sqrt(2)
         last = i == len(network.layers) - 1
         packed.append(
             PackedLayer(
@@ -129,17 +131,15 @@ class StackPass:
         self.gated = like.new_empty(tile, channels)
         self.histories = [like.new_zeros(2 * x.dilation, channels) for x in layers]
         self.skips = _DelayLine(like, channels, self.delay, tile)
-        self.conds = None
-        if network.n_mels is not None:
-            self.conds = _DelayLine(like, network.n_mels, self.delay, tile)
+        self.conds = _DelayLine(like, network.n_mels or 0, self.delay, tile)
 
     def run(self, wave: Tensor, mel: Tensor | None, output: Tensor) -> None:
         """Evaluate the network: wave (1, L), mel (n_mels, F) -> output (1, L)."""
-        length = wave.shape[-1]
+        length, upsampler = wave.shape[-1], self.network.upsampler
         for start in range(0, length + self.delay, self.tile):
             self._enter(wave, start)
-            if self.conds is not None:
-                self._enter_mel(mel, start, length)
+            if upsampler is not None and mel is not None:
+                self._enter_mel(upsampler, mel, start, length)
             self.skips.advance().zero_()
             for i, layer in enumerate(self.layers):
                 self._apply(i, layer, *self._valid(start, layer.delay, length))
@@ -163,17 +163,18 @@ class StackPass:
         project, new = self.network.in_proj, self._new(0)
         samples = wave[0, start : start + self.tile, None]
         inside = new[: len(samples)]
-        torch.addmm(project.bias, samples, project.weight[:, 0].t(), out=inside)
+        torch.addmm(bias_of(project), samples, project.weight[:, 0].t(), out=inside)
         inside.relu_().add_(self.first_shift)
         new[len(samples) :] = 0
 
-    def _enter_mel(self, mel: Tensor, start: int, length: int) -> None:
+    def _enter_mel(
+        self, upsampler: MelUpsampler, mel: Tensor, start: int, length: int
+    ) -> None:
         """Upsample the frames of a tile, with what reaches it from beside them."""
         new = self.conds.advance()
         stop = min(start + self.tile, length)
         if start >= stop:
             return
-        upsampler = self.network.upsampler
         hop = upsampler.hop_length
         first = max(start // hop - upsampler.context, 0)
         last = min(-(-stop // hop) + upsampler.context, -(-length // hop))
@@ -192,12 +193,12 @@ class StackPass:
         if first == last:
             return
 
-        taps = tuple(
+        before, here, after = (
             inputs[first + shift : last + shift]
             for shift in (0, dilation, 2 * dilation)
         )
         result = None if layer.residual is None else following[first:last]
-        self._layer(i, layer, taps, (first, last), result)
+        self._layer(i, layer, (before, here, after), (first, last), result)
 
     def _layer(
         self,
@@ -222,7 +223,7 @@ class StackPass:
         # sigmoid(a) tanh(b) = -(gate - 2 gate value): the minus goes into the products.
         torch.addcmul(gate, gate, value, value=-2, out=minus)
         self.skips.behind(layer.delay, first, last).addmm_(minus, layer.skip, alpha=-1)
-        if result is not None:
+        if result is not None and layer.residual is not None:
             half = math.sqrt(0.5)
             torch.addmm(here, minus, layer.residual, beta=half, alpha=-half, out=result)
             result.add_(layer.shift)
@@ -231,7 +232,7 @@ class StackPass:
         """Make the output where every layer has added its skip."""
         network = self.network
         channels = network.in_proj.out_channels
-        bias = sum(layer.out.bias[channels:] for layer in network.layers)
+        bias = sum(bias_of(layer.out)[channels:] for layer in network.layers)
         skips = self.skips.behind(self.delay, first, last) + bias
         skips = skips.div_(math.sqrt(len(self.layers))).t()[None]
         return network.out_proj(network.skip_proj(skips).relu_())[0]

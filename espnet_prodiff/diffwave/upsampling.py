@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from espnet_prodiff.common.modules import Modules
 from espnet_prodiff.errors import UserError
 
 SLOPE = 0.4  # of the leaky ReLUs (DiffWave, app. D)
@@ -75,7 +76,7 @@ class MelUpsampler(nn.Module):
     def __init__(self, hop_length: int) -> None:
         super().__init__()
         self.hop_length = hop_length
-        self.stages = nn.ModuleList(
+        self.stages: Modules[UpsamplingStage] = Modules(
             UpsamplingStage(stride) for stride in upsampling_factors(hop_length)
         )
 
