@@ -18,6 +18,8 @@ BY_NAME = {".log", ".png", ".pth", ".zip", ".sh", ".npy", ".ark"}
 # Written by decoding: the figures differ with the random weights.
 GENERATED = {"durations", "speech_shape", "speed"}
 AUDIO = {".wav", ".flac"}
+# Of our stages alone: what stage 4 left out and why, and the model card.
+OURS = {"left_out", "README.md"}
 
 
 def names(root: Path) -> set[str]:
@@ -26,7 +28,7 @@ def names(root: Path) -> set[str]:
         str(p.relative_to(root))
         for folder in FOLDERS
         for p in (root / folder).rglob("*")
-        if not p.is_dir()
+        if not p.is_dir() and p.name not in OURS
     }
     # TensorBoard's file names hold the time and the process.
     return {n.rsplit("/", 1)[0] if "events.out.tfevents" in n else n for n in files}
@@ -36,7 +38,12 @@ def difference(one: Path, two: Path, name: str) -> str:
     """Say what differs in a file of both runs; empty if nothing does."""
     a, b = one / name, two / name
     generated = "/output." in name or a.name in GENERATED or "/wav/" in name
-    if a.is_dir() or a.suffix in BY_NAME or (generated and "dump/" not in name):
+    if (
+        a.is_dir()
+        or a.suffix in BY_NAME
+        or a.name == ".lock"
+        or (generated and "dump/" not in name)
+    ):
         return ""
     if a.suffix == ".npz":
         x, y = np.load(a), np.load(b)
