@@ -105,7 +105,7 @@ def _say(args: argparse.Namespace) -> list[str]:
     with contextlib.redirect_stdout(None):  # some modules print when they are imported
         from espnet_prodiff.inference.find_model import find_model
         from espnet_prodiff.inference.playback import player
-        from espnet_prodiff.inference.saying import say, say_each
+        from espnet_prodiff.inference.saying import sampling_rate, say, say_each
         from espnet_prodiff.inference.streaming import INPUTS
         from espnet_prodiff.inference.text2speech import Text2Speech
 
@@ -116,8 +116,7 @@ def _say(args: argparse.Namespace) -> list[str]:
     if args.speaker is not None:
         options["sids"] = text2speech.speaker_id(args.speaker)
     text2speech.options(**{k: v for k, v in options.items() if k not in INPUTS})
-    if text2speech.fs is None:
-        raise UserError("this model makes no waves: give it a --vocoder")
+    fs = sampling_rate(text2speech)
     if folder is not None:
         weights = Path(files["model_file"])
         stamp = weights.stat().st_mtime_ns
@@ -126,7 +125,6 @@ def _say(args: argparse.Namespace) -> list[str]:
         print(f"{folder}: {len(texts) - len(failures)} files, {said}")
         return failures
     (text,) = texts.values()
-    fs = text2speech.fs
     sound = player(fs) if args.output is None else speech_file(args.output, fs)
     with sound as sink:
         said = say(text2speech, text, sink, options)

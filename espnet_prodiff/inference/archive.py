@@ -119,11 +119,7 @@ def check_archive(path: str | Path) -> None:
     with _opened(path) as archive:
         members = _members(archive)
         _check_members(path, members)
-        meta = _find_meta(members)
-        if meta is None:
-            raise ArchiveError(
-                f"{path} holds no meta.yaml: pass a model packed by stage 10"
-            )
+        meta = _find_meta(path, members)
         with archive.extractfile(meta.info) as f:
             names = [member.name for member in members]
             read_meta(f.read(MAX_BYTES + 1), f"{path}:{meta.name}", names)
@@ -168,8 +164,11 @@ def _is_complete(folder: Path, members: list[_Member]) -> bool:
     return True
 
 
-def _find_meta(members: list[_Member]) -> _Member | None:
-    return next((m for m in members if Path(m.name).name == "meta.yaml"), None)
+def _find_meta(path: Path, members: list[_Member]) -> _Member:
+    for member in members:
+        if Path(member.name).name == "meta.yaml":
+            return member
+    raise ArchiveError(f"{path} holds no meta.yaml: pass a model packed by stage 10")
 
 
 def _check_members(path: Path, members: list[_Member]) -> None:
@@ -206,7 +205,7 @@ def _unpack(path: Path, cachedir: Path) -> dict[str, str]:
         members = _members(archive)
     if not _is_complete(folder, members):
         _extract(path, folder)
-    meta = folder / _find_meta(members).name
+    meta = folder / _find_meta(path, members).name
     return lay_out(folder, meta, cachedir, str(path))
 
 

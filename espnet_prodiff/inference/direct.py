@@ -8,11 +8,11 @@ a config asks for anything else, the task builds it.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -72,7 +72,18 @@ def build_directly(args: argparse.Namespace) -> ESPnetTTSModel | None:
     return model
 
 
-def build_preprocessor(args: argparse.Namespace) -> Callable | None:
+class Preprocessor(Protocol):
+    """What is used of ESPnet's ``CommonPreprocessor`` and of `TextPreprocessor`."""
+
+    text_cleaner: Any
+    tokenizer: Any
+    token_id_converter: Any
+
+    def __call__(self, uid: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Turn the text among the data of an utterance into token ids."""
+
+
+def build_preprocessor(args: argparse.Namespace) -> Preprocessor | None:
     """Build ESPnet's preprocessor of texts; None for a model that takes token ids."""
     if not args.use_preprocessor:
         return None

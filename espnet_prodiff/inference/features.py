@@ -68,7 +68,8 @@ def infer(
         TextError, InputError: The model cannot use a text, input or option; the message
             counts the utterances from 1.
     """
-    inputs = []
+    inputs: list[dict[str, Any]] = []
+    outputs: list[Output] = []
     for number, item in enumerate(items, 1):
         try:
             inputs.append(_prepare(model, text_to_ids, item, conf))
@@ -89,7 +90,6 @@ def infer(
                     for i, output in zip(batch, results, strict=True):
                         outputs[i] = output
             else:
-                outputs = []
                 for one in inputs:
                     with seeded(seed, one["text"].device):
                         outputs.append(model.inference(**one, **conf))

@@ -44,7 +44,7 @@ def find_model(
         first = next((v for v in known if v.name == DEFAULT_VOICE), known[0])
         return fetch_model(str(first.model), cachedir)
     if any(model == voice.name for voice in known_voices(voices)):
-        return fetch_model(model, cachedir)  # a folder of this name is ./NAME
+        return fetch_model(str(model), cachedir)  # a folder of this name is ./NAME
     path = Path(model)
     if path.is_dir():
         files = [path / name for name in WEIGHTS]

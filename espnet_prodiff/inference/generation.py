@@ -113,11 +113,11 @@ def interpolate_recordings(
     _check_recordings(diffwave, recordings)
     if len(recordings) != 2:
         raise UserError(f"two recordings are blended, but {len(recordings)} are given")
-    waves = [_read(diffwave, path) for path in recordings.values()]
+    first, second = (_read(diffwave, path) for path in recordings.values())
     options = asdict(sampling)
 
     def blend(weight: float) -> Tensor:
-        return diffwave.interpolate(*waves, t, weight, label, **options)
+        return diffwave.interpolate(first, second, t, weight, label, **options)
 
     names = "_".join(recordings)
     return [(f"{names}_{weight:g}", partial(blend, weight)) for weight in weights]

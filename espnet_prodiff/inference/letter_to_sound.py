@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,8 @@ class LetterToSound(nn.Module):
 
     def __init__(self, phones: Sequence[str], channels: int, layers: int) -> None:
         super().__init__()
-        self.sizes = {"phones": list(phones), "channels": channels, "layers": layers}
+        sizes = {"phones": list(phones), "channels": channels, "layers": layers}
+        self.sizes: dict[str, Any] = sizes
         self.embedding = nn.Embedding(len(LETTERS) + 1, channels, padding_idx=0)
         self.convs = nn.ModuleList(
             nn.Conv1d(channels, channels, KERNEL, padding=KERNEL // 2)

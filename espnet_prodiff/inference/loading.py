@@ -85,8 +85,8 @@ def _check_values(options: dict[str, Any], config: Path) -> None:
             wrong = name, options[name], "a mapping"
     for name in ("bpemodel", "non_linguistic_symbols"):
         value = options.get(name)
-        special = isinstance(value, str) and Path(value).exists()
-        special = special and not Path(value).is_file()  # /dev/zero
+        path = Path(value) if isinstance(value, str) else None
+        special = path and path.exists() and not path.is_file()  # /dev/zero
         if special or not isinstance(value, str | list | None):
             wrong = name, value, "a file"
     for name in STATISTICS:

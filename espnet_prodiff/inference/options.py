@@ -69,5 +69,6 @@ def check_options(
     if isinstance(tts, DiffusionTTS):
         with as_input_errors():
             tts.times(sampling.num_steps, sampling.schedule)
-    if of_vocoder := vocoder_options(conf):
+    of_vocoder = vocoder_options(conf)
+    if of_vocoder and isinstance(vocoder, WaveGenerator):
         vocoder.check_sampling(**of_vocoder)

@@ -79,6 +79,8 @@ class OutputWriter:
         if "prob" in arrays:
             plot_stop(arrays["prob"], key, self._folder("probs") / f"{key}.png")
         if "wav" in arrays:
+            if self.fs is None:
+                raise TypeError("there is a wave, but fs is None")
             file = self._folder("wav") / f"{key}.wav"
             write_audio(file, arrays["wav"], self.fs)
             seconds = (len(arrays["wav"]) / self.fs, model_seconds, vocoder_seconds)

@@ -30,7 +30,7 @@ G2PS: dict[str, tuple[Callable[..., Any], set[str]]] = {
 }
 
 
-def build_preprocessor(train_args: argparse.Namespace) -> Callable | None:
+def build_preprocessor(train_args: argparse.Namespace) -> direct.Preprocessor | None:
     """Return ESPnet's preprocessor of a model, with our g2p where its config names it.
 
     Raises:
@@ -49,5 +49,6 @@ def build_preprocessor(train_args: argparse.Namespace) -> Callable | None:
         )
     plain = argparse.Namespace(**{**vars(train_args), "g2p": None})
     preprocess = direct.build_preprocessor(plain)
-    preprocess.tokenizer.g2p = g2p(**conf)
+    if preprocess is not None:  # else the model takes token ids
+        preprocess.tokenizer.g2p = g2p(**conf)
     return preprocess

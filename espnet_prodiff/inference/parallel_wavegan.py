@@ -11,7 +11,7 @@ import copy
 import inspect
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
@@ -28,7 +28,10 @@ from espnet_prodiff.fileio.checkpoint import fit_weights, load_weights
 from espnet_prodiff.fileio.yaml_files import read_yaml
 from espnet_prodiff.inference.mel_contract import MelContract
 
-GENERATORS: dict[str, type[torch.nn.Module]] = {
+Generator: TypeAlias = (
+    HiFiGANGenerator | MelGANGenerator | ParallelWaveGANGenerator | StyleMelGANGenerator
+)
+GENERATORS: dict[str, type[Generator]] = {
     "HiFiGANGenerator": HiFiGANGenerator,
     "MelGANGenerator": MelGANGenerator,
     "ParallelWaveGANGenerator": ParallelWaveGANGenerator,
@@ -46,11 +49,11 @@ class ParallelWaveGANVocoder(torch.nn.Module):
 
     def __init__(
         self,
-        generator: torch.nn.Module,
+        generator: Generator,
         fs: int,
         hop_length: int,
         stats: tuple[torch.Tensor, torch.Tensor] | None = None,
-        pqmf: torch.nn.Module | None = None,
+        pqmf: PQMF | None = None,
     ) -> None:
         """Put one of `GENERATORS` and its parts together.
 
@@ -61,8 +64,8 @@ class ParallelWaveGANVocoder(torch.nn.Module):
         super().__init__()
         self.generator, self.fs, self.hop_length = generator, fs, hop_length
         mean, scale = stats if stats is not None else (None, None)
-        self.register_buffer("mean", mean)
-        self.register_buffer("scale", scale)
+        self.mean = None if mean is None else torch.nn.Buffer(mean)
+        self.scale = None if scale is None else torch.nn.Buffer(scale)
         self.pqmf = pqmf
         self.eval()
 
@@ -75,7 +78,7 @@ class ParallelWaveGANVocoder(torch.nn.Module):
         """
         frames = feats.size(0)
         feats = feats.to(next(self.generator.parameters()))
-        if self.mean is not None:
+        if self.mean is not None and self.scale is not None:
             feats = (feats - self.mean) / self.scale
         if frames < MIN_FRAMES:
             feats = torch.cat([feats, feats[-1:].expand(MIN_FRAMES - frames, -1)])
@@ -123,7 +126,7 @@ def load_parallel_wavegan(
     return ParallelWaveGANVocoder(*parts), contract
 
 
-def _build_generator(config: dict[str, Any], path: Path) -> torch.nn.Module:
+def _build_generator(config: dict[str, Any], path: Path) -> Generator:
     name = config.get("generator_type", "ParallelWaveGANGenerator")
     if name not in GENERATORS:
         raise VocoderError(
@@ -150,8 +153,8 @@ def _build_generator(config: dict[str, Any], path: Path) -> torch.nn.Module:
             f"vocoder {path} is a {name} of {params['out_channels']} bands; several "
             "bands are supported for MelGANGenerator"
         )
-    options = inspect.signature(GENERATORS[name]).parameters
-    if unknown := sorted(params.keys() - options.keys()):
+    known = inspect.signature(GENERATORS[name]).parameters
+    if unknown := sorted(params.keys() - known.keys()):
         raise VocoderError(
             f"vocoder {path} has options that ESPnet's {name} lacks: "
             f"{', '.join(unknown)}"
@@ -164,7 +167,7 @@ def _build_generator(config: dict[str, Any], path: Path) -> torch.nn.Module:
         ) from error
 
 
-def _load_generator(generator: torch.nn.Module, path: Path) -> None:
+def _load_generator(generator: Generator, path: Path) -> None:
     states = load_weights(path)
     try:
         states = dict(states["model"]["generator"])

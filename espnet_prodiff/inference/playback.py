@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def _program(command: list[str]) -> Iterator[Sink]:
     )
     broken = False
     try:
-        yield _Pipe(process)
+        yield _Pipe(cast(IO[bytes], process.stdin))  # None without PIPE alone
     except BrokenPipeError:
         broken = True
     except BaseException:
@@ -80,12 +81,12 @@ def _program(command: list[str]) -> Iterator[Sink]:
 
 
 class _Pipe:
-    def __init__(self, process: subprocess.Popen) -> None:
-        self.process = process
+    def __init__(self, stdin: IO[bytes]) -> None:
+        self.stdin = stdin
 
     def write(self, wav: np.ndarray) -> None:
-        self.process.stdin.write(pcm_16(wav))
-        self.process.stdin.flush()
+        self.stdin.write(pcm_16(wav))
+        self.stdin.flush()
 
 
 def _sounddevice(fs: int) -> Iterator[Sink]:
@@ -103,7 +104,7 @@ def _sounddevice(fs: int) -> Iterator[Sink]:
 
 
 class _Device:
-    def __init__(self, output: object) -> None:
+    def __init__(self, output: Any) -> None:
         self.output = output
 
     def write(self, wav: np.ndarray) -> None:

@@ -101,10 +101,12 @@ class Pronunciation:
         the longest that fit follow each other, and a space is one between words.
         """
         pieces = phones.split()
-        words = [self._tokens_of(piece) for piece in pieces]
-        for piece, word in zip(pieces, words, strict=True):
+        words: list[list[str]] = []
+        for piece in pieces:
+            word = self._tokens_of(piece)
             if word is None:
                 return [], piece
+            words.append(word)
         single = all(len(word) == 1 for word in words)
         tokens: list[str] = []
         for word in words:

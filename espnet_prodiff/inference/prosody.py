@@ -45,7 +45,7 @@ class Prosody:
         """Return what decoding options say of it."""
         return cls(**{name: conf[name] for name in PROSODY_OPTIONS & conf.keys()})
 
-    def changes(self) -> dict[str, float]:
+    def changes(self) -> dict[str, Any]:
         """Return what differs from the voice as it was trained, by name."""
         return {
             f.name: v for f in fields(self) if (v := vars(self)[f.name]) != f.default

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from espnet2.tts.espnet_model import ESPnetTTSModel
@@ -86,11 +86,17 @@ def with_volume(wav: Tensor, conf: dict[str, Any]) -> Tensor:
     return wav if volume == 1 else (wav * volume).clamp(-1, 1)
 
 
+class _Normalizer(Protocol):
+    def __call__(self, values: Tensor) -> tuple[Tensor, Any]: ...
+
+    def inverse(self, values: Tensor) -> tuple[Tensor, Any]: ...
+
+
 class _Denormalized:
     """Hook of a predictor: a change made where values have their physical unit."""
 
     def __init__(
-        self, normalize: nn.Module | None, change: Callable[[Tensor], Tensor]
+        self, normalize: _Normalizer | None, change: Callable[[Tensor], Tensor]
     ) -> None:
         self.normalize, self.change = normalize, change
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from espnet_prodiff.errors import InputError, TextError
+from espnet_prodiff.errors import InputError, TextError, UserError
 from espnet_prodiff.fileio.speech_file import Sink, speech_file
 from espnet_prodiff.fileio.tables import check_id
 from espnet_prodiff.inference.streaming import INPUTS, pieces_of, stream
@@ -32,6 +32,17 @@ class Said(NamedTuple):
         return f"{self.seconds:.2f} s of speech, {speed:.1f} times real time"
 
 
+def sampling_rate(text2speech: Text2Speech) -> int:
+    """The rate in Hz of what is said.
+
+    Raises:
+        UserError: Nothing is: the model makes no waves.
+    """
+    if text2speech.fs is None:
+        raise UserError("this model makes no waves: give it a --vocoder")
+    return text2speech.fs
+
+
 def say(
     text2speech: Text2Speech, text: str, sink: Sink, options: dict[str, Any]
 ) -> Said:
@@ -48,7 +59,7 @@ def say(
     """
     item = {"text": text, **{name: options.get(name) for name in INPUTS}}
     conf = text2speech.options(**{k: v for k, v in options.items() if k not in INPUTS})
-    pieces = pieces_of(item, conf)
+    pieces, fs = pieces_of(item, conf), sampling_rate(text2speech)
     spoken, start, waited = 0, time.perf_counter(), 0.0
     outputs = stream(text2speech, pieces, conf)
     bar = {"unit": "sentence", "disable": None if len(pieces) > 1 else True}
@@ -59,7 +70,7 @@ def say(
         sink.write(wav)  # a loudspeaker takes its time
         waited += time.perf_counter() - writing
     spent = time.perf_counter() - start - waited
-    return Said(spoken / text2speech.fs, spent)
+    return Said(spoken / fs, spent)
 
 
 def say_each(
@@ -86,6 +97,7 @@ def say_each(
     Raises:
         InputError, UserError: An option cannot be used, or a file not be written.
     """
+    fs = sampling_rate(text2speech)
     for name in texts:
         check_id(name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +113,7 @@ def say_each(
             if done.get(path.name) == what and path.is_file():
                 continue
             try:
-                with speech_file(path, text2speech.fs) as sink:
+                with speech_file(path, fs) as sink:
                     one = say(text2speech, text, sink, options)
             except (InputError, TextError) as error:
                 failures.append(f"{name}: {error}")

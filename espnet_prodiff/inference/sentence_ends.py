@@ -47,7 +47,8 @@ def _ends(line: str, start: int, match: re.Match) -> bool:
     stop = match.group()
     mark = stop.rstrip(CLOSERS)
     closed = len(mark) < len(stop)
-    after, following = NEXT_WORD.match(line, match.end()).groups()
+    found = NEXT_WORD.match(line, match.end())
+    after, following = found.groups() if found else ("", "")
     if mark[-1] in FREE_STOPS:
         # A quotation goes on in Japanese with "to"; fullwidth digits have such a point.
         goes_on = closed and after[:1] in {"\u3068", "\u3001"}

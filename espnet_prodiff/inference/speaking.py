@@ -32,6 +32,7 @@ class Speaking:
     text_to_ids: TextToIds
     vocoder: Vocoder | None
     device: str
+    dtype: str
     decode_conf: dict[str, Any]
     use_teacher_forcing: bool
     prefer_normalized_feats: bool
@@ -196,11 +197,11 @@ class Speaking:
         conf = self.options(decode_conf, **options)
         columns = (speech, durations, spembs, sids, lids)
         items = by_utterance(texts, dict(zip(INPUTS, columns, strict=True)))
-        texts = [pieces_of(item, conf) for item in items]
-        if all(len(pieces) == 1 for pieces in texts):
-            items = [pieces[0].item for pieces in texts]
+        split = [pieces_of(item, conf) for item in items]
+        if all(len(pieces) == 1 for pieces in split):
+            items = [pieces[0].item for pieces in split]
             return [self.vocode(out, conf) for out in self.features(items, conf)]
-        return [join(list(stream(self, pieces, conf)), self.fs) for pieces in texts]
+        return [join(list(stream(self, pieces, conf)), self.fs) for pieces in split]
 
     def features(
         self, items: Sequence[dict[str, Any]], conf: dict[str, Any]

@@ -91,8 +91,9 @@ def stream(
         outputs = _features(speaker, pieces, group, conf)
         for number, output in zip(group, outputs, strict=True):
             output = speaker.vocode(output, conf)
-            if pieces[number].pause and "wav" in output:
-                silence = round(pieces[number].pause * speaker.fs)
+            pause, fs = pieces[number].pause, speaker.fs
+            if pause and fs is not None and "wav" in output:
+                silence = round(pause * fs)
                 output["wav"] = _with_silence(output["wav"], silence)
             yield {**output, "text": pieces[number].item["text"]}
 
@@ -129,7 +130,7 @@ def join(outputs: Sequence[Output], fs: int | None) -> Output:
         return outputs[0]
     joined: Output = {}
     for key in outputs[0]:
-        values = [output.get(key) for output in outputs]
+        values: list[Any] = [output.get(key) for output in outputs]
         if key == "phones":
             joined[key] = _follow(outputs, fs)
         elif key in JOINED and all(hasattr(v, "shape") for v in values):
@@ -147,12 +148,12 @@ def _with_silence(wav: Tensor | np.ndarray, samples: int) -> Tensor | np.ndarray
     return torch.nn.functional.pad(wav, (0, samples))
 
 
-def _cat(parts: Sequence[Tensor | np.ndarray]) -> Tensor | np.ndarray:
+def _cat(parts: list[Any]) -> Tensor | np.ndarray:
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
     import torch
 
-    return torch.cat(list(parts))
+    return torch.cat(parts)
 
 
 def _follow(outputs: Sequence[Output], fs: int | None) -> list[Phone]:
@@ -161,7 +162,7 @@ def _follow(outputs: Sequence[Output], fs: int | None) -> list[Phone]:
     for output in outputs:
         for token, start, end in output.get("phones", ()):
             phones.append(Phone(token, begin + start, begin + end))
-        if "wav" in output:
+        if "wav" in output and fs is not None:
             begin += len(output["wav"]) / fs
         elif phones:
             begin = phones[-1].end

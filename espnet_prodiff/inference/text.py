@@ -17,12 +17,12 @@ from espnet_prodiff.inference.pronunciation import Pronunciation
 from espnet_prodiff.inference.unsaid import LANGUAGE_FLAG, UnsaidWords
 
 if TYPE_CHECKING:
-    from espnet2.train.preprocessor import CommonPreprocessor  # slow to import
+    from espnet_prodiff.inference.direct import Preprocessor  # torch and ESPnet
 
 UNKNOWN_SYMBOLS = ("error", "skip")
 TEXT_NORMALIZERS = ("auto", "english", "none")
 LINE_BREAKS = re.compile(r"\s*[\n\r\t\f\v\x85\u2028\u2029]\s*")
-GLUED = re.compile(r"([;:,.!?\u2014\u2026]*)(.*)", re.DOTALL)
+MARKS = ";:,.!?\u2014\u2026"
 # espeak ends a text at a NUL, and no g2p can encode a surrogate.
 UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\x80-\x84\x86-\x9f\ud800-\udfff]+")
 MAX_CHARACTERS, MAX_TOKENS = 20_000, 4000  # attention takes memory by their square
@@ -38,7 +38,7 @@ class TextToIds:
 
     def __init__(
         self,
-        preprocess: CommonPreprocessor | None,
+        preprocess: Preprocessor | None,
         unknown_symbols: str = "error",
         text_normalizer: str = "auto",
         lexicon: str | Path | None = None,
@@ -93,11 +93,7 @@ class TextToIds:
         Raises:
             TextError: The text is empty, or holds unknown symbols.
         """
-        if self.preprocess is None or self.normalize is None:
-            raise TextError(
-                "this model was trained on token ids (use_preprocessor: false): pass "
-                "ids, not a string"
-            )
+        preprocess, _ = self._parts()
         text = self._checked(text)
         tokens = self.tokens(text)
         if len(tokens) > MAX_TOKENS:
@@ -106,7 +102,7 @@ class TextToIds:
                 f"{MAX_TOKENS} are spoken at once: give its sentences one by one, or "
                 "to espnet-prodiff say"
             )
-        table = self.preprocess.token_id_converter.token2id
+        table = preprocess.token_id_converter.token2id
         unknown = [(i, token) for i, token in enumerate(tokens) if token not in table]
         if unknown:
             message = _name_unknown(text, tokens, unknown)
@@ -117,12 +113,21 @@ class TextToIds:
                 )
             logging.warning("%s; left out", message)
             tokens = [token for token in tokens if token in table]
-        g2p = getattr(self.preprocess.tokenizer, "g2p", None)
-        if hasattr(g2p, "finish"):  # ours: pauses at the ends of a sentence
-            tokens = g2p.finish(tokens)
+        g2p = getattr(preprocess.tokenizer, "g2p", None)
+        finish = getattr(g2p, "finish", None)
+        if finish is not None:  # ours: pauses at the ends of a sentence
+            tokens = finish(tokens)
         if not tokens:
             raise TextError(f"nothing to say is left of the text {shortened(text)}")
         return np.array([table[token] for token in tokens], dtype=np.int64)
+
+    def _parts(self) -> tuple[Preprocessor, TextNormalizer]:
+        if self.preprocess is None or self.normalize is None:
+            raise TextError(
+                "this model was trained on token ids (use_preprocessor: false): pass "
+                "ids, not a string"
+            )
+        return self.preprocess, self.normalize
 
     def _checked(self, text: str) -> str:
         if not isinstance(text, str):
@@ -159,14 +164,15 @@ class TextToIds:
         return tokens
 
     def _g2p(self, text: str) -> list[str]:
-        text = self.normalize(text)
+        preprocess, normalize = self._parts()
+        text = normalize(text)
         if LINE_BREAKS.search(text):
             text = LINE_BREAKS.sub(" ", text).strip()
         if not text.strip():
             return []
         try:
-            cleaned = self._said(self.preprocess.text_cleaner(text))
-            tokens = self.preprocess.tokenizer.text2tokens(cleaned)
+            cleaned = self._said(preprocess.text_cleaner(text))
+            tokens = preprocess.tokenizer.text2tokens(cleaned)
         except (UserError, ModuleNotFoundError):
             raise
         except Exception as error:  # a number of 400 digits, say
@@ -204,16 +210,18 @@ class TextToIds:
 
         It glues marks to phones, and tells by "(en)" where it changes its language.
         """
-        table = self.preprocess.token_id_converter.token2id
+        preprocess, normalize = self._parts()
+        table = preprocess.token_id_converter.token2id
         if token in table or not self._has_espeak:
             return [token]
         if LANGUAGE_FLAG.fullmatch(token):
             return []
-        marks, phone = GLUED.fullmatch(token).groups()
+        phone = token.lstrip(MARKS)
+        marks = token.removesuffix(phone)
         if not marks or (phone and phone not in table):
             return [token]
         known = [part for part in (*marks, phone) if part in table]
-        self.normalize.notes.changed("marks at a phone", token, " ".join(known))
+        normalize.notes.changed("marks at a phone", token, " ".join(known))
         return known
 
 

@@ -126,7 +126,7 @@ class Text2Speech(Speaking):
         self.tts = model.tts
         self.normalize = model.normalize
         self.feats_extract = model.feats_extract
-        with as_config_error(Path(train_config or Path(model_file).parent)):
+        with as_config_error(Path(train_config or Path(str(model_file)).parent)):
             self.preprocess_fn = build_preprocessor(train_args)
             self.text_to_ids = TextToIds(
                 self.preprocess_fn, unknown_symbols, text_normalizer, lexicon

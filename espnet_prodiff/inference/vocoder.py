@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from espnet2.tts.espnet_model import ESPnetTTSModel
@@ -23,6 +23,9 @@ from espnet_prodiff.inference.archive import SUFFIXES
 from espnet_prodiff.inference.builtin_vocoder import ROUNDS, BuiltinVocoder
 from espnet_prodiff.inference.mel_contract import MelContract
 from espnet_prodiff.inference.wave_generator import WaveGenerator
+
+if TYPE_CHECKING:
+    from espnet_prodiff.inference.parallel_wavegan import ParallelWaveGANVocoder
 
 KINDS = (
     "none (the built-in), the .pth of a vocoder of ours (tts: spectral_vocoder or "
@@ -73,16 +76,18 @@ def build_vocoder(
         MelContractError: Model and vocoder do not speak of the same mels.
         CheckpointError: The checkpoint is damaged, holds code or does not fit.
     """
-    no_file = vocoder_file is None or str(vocoder_file).lower() in ("none", "")
+    if str(vocoder_file).lower() in ("none", ""):
+        vocoder_file = None
     if not model.tts.require_vocoder:
-        if no_file:
+        if vocoder_file is None:
             return None
         raise VocoderError(
             f"vocoder {vocoder_file} has nothing to do: {type(model.tts).__name__} "
             "makes waves itself; leave it out"
         )
-    if no_file:
+    if vocoder_file is None:
         return _build_builtin(vocoder_config, model, device)
+    vocoder: WaveGenerator | ParallelWaveGANVocoder
     if str(vocoder_file).lower().endswith((".pth", *SUFFIXES)):
         vocoder = _load_ours(vocoder_file, vocoder_config, normalized_feats, dtype)
         contract = vocoder.contract

@@ -104,7 +104,8 @@ class WaveGenerator:
         Raises:
             InputError: The mels do not fit the model, or an option is out of range.
         """
-        self._require("mel")
+        if self.conditioning != "mel":
+            raise self._wrong_kind("mel")
         if feats.dim() != 2 or feats.shape[1] != self.tts.odim or not len(feats):
             raise InputError(
                 f"the mel is of shape {tuple(feats.shape)}, but this vocoder was "
@@ -148,10 +149,9 @@ class WaveGenerator:
         Raises:
             InputError: The label is missing or out of range, or so is an option.
         """
-        self._require("label", "none")
-        sids = self._label(label)
+        diffwave, sids = self._generator(), self._label(label)
         with as_input_errors(), self._products():
-            return self.tts.inference(sids=sids, seconds=seconds, **sampling)["wav"]
+            return diffwave.inference(sids=sids, seconds=seconds, **sampling)["wav"]
 
     def denoise(
         self, wav: Tensor, t: float, label: int | str | None = None, **sampling: Any
@@ -167,11 +167,11 @@ class WaveGenerator:
         Raises:
             InputError: The wave cannot be used, or an option is out of range.
         """
-        self._require("label", "none")
-        wav, label = self._wave(wav), self._label(label)
+        diffwave = self._generator()
+        wav, sids = self._wave(wav), self._label(label)
         with as_input_errors(), self._products():
-            cond = label_cond(self.tts, label)
-            return denoise(self.tts, wav, t, cond, Sampling(**sampling))
+            cond = label_cond(diffwave, sids)
+            return denoise(diffwave, wav, t, cond, Sampling(**sampling))
 
     def interpolate(
         self,
@@ -195,12 +195,12 @@ class WaveGenerator:
         Raises:
             InputError: The waves cannot be used, or an option is out of range.
         """
-        self._require("label", "none")
-        waves, label = (self._wave(first), self._wave(second)), self._label(label)
+        diffwave = self._generator()
+        waves, sids = (self._wave(first), self._wave(second)), self._label(label)
         with as_input_errors(), self._products():
-            cond = label_cond(self.tts, label)
+            cond = label_cond(diffwave, sids)
             options = Sampling(**sampling)
-            return interpolate(self.tts, *waves, weight, t, cond, options)
+            return interpolate(diffwave, *waves, weight, t, cond, options)
 
     def check_sampling(self, **sampling: Any) -> None:
         """Refuse ``num_steps`` or ``schedule`` outside the range of the model.
@@ -214,12 +214,16 @@ class WaveGenerator:
     def _products(self) -> AbstractContextManager:
         return products_in(self.dtype, self.tts, self.device)
 
-    def _require(self, *conditionings: str) -> None:
-        if self.conditioning not in conditionings:
-            raise InputError(
-                f"{self.name} has conditioning {self.conditioning!r}: this takes a "
-                f"DiffWave with conditioning {' or '.join(conditionings)}"
-            )
+    def _generator(self) -> DiffWave:
+        if not isinstance(self.tts, DiffWave) or self.conditioning == "mel":
+            raise self._wrong_kind("label or none")
+        return self.tts
+
+    def _wrong_kind(self, expected: str) -> InputError:
+        return InputError(
+            f"{self.name} has conditioning {self.conditioning!r}: this takes a "
+            f"DiffWave with conditioning {expected}"
+        )
 
     def _wave(self, wav: Tensor) -> Tensor:
         if wav.dim() != 1 or not len(wav):
