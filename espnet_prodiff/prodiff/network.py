@@ -1,7 +1,7 @@
 """ProDiff's denoising network: a non-causal, gated residual stack (WaveNet)."""
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -65,7 +65,8 @@ class StepEmbedding(nn.Module):
         """Embed (B,) -> (B, channels)."""
         angles = noise_cond[:, None] * self.frequencies
         sinusoids = torch.cat([angles.sin(), angles.cos()], dim=1)
-        return self.mlp(sinusoids.to(next(self.mlp.parameters()).dtype))
+        first = cast(nn.Linear, self.mlp[0])
+        return self.mlp(sinusoids.to(first.weight.dtype))
 
 
 class ProDiffNetwork(nn.Module):

@@ -6,7 +6,7 @@ import torch
 
 from espnet_prodiff.fileio.config import read_config
 from espnet_prodiff.prodiff import network as network_module
-from espnet_prodiff.prodiff.network import ProDiffNetwork
+from espnet_prodiff.prodiff.network import ProDiffNetwork, StepEmbedding
 
 
 def make_network(**options):
@@ -125,3 +125,15 @@ def test_smaller_students_cost_what_their_configs_say(size):
         teacher = multiplications_a_frame(config, {})
         student = multiplications_a_frame(config, config["student"])
         assert low < student / teacher < high
+
+
+def test_a_replica_of_data_parallel_embeds_alike():
+    """Its weights are plain attributes, so that ``parameters()`` has none."""
+    embedding, t = StepEmbedding(8), torch.tensor([0.5, 3.0])
+    expected = embedding(t)
+    for layer in (embedding.mlp[0], embedding.mlp[2]):
+        weight, bias = layer.weight.detach(), layer.bias.detach()
+        del layer.weight, layer.bias
+        layer.weight, layer.bias = weight, bias
+    assert not list(embedding.parameters())
+    assert torch.equal(embedding(t), expected)
