@@ -142,8 +142,8 @@ class MelInversion(nn.Module):
         start = Start(*(values[inner] for values in start))
         turns = integrate(start, phase)
         passed = tile.next_first - tile.first
-        following = turns[passed - 1].frac() if passed else phase
-        phases = turns.frac().float() * (2 * math.pi)
+        following = turns[passed - 1] if passed else phase
+        phases = turns * (2 * math.pi)
         return tile.place(torch.polar(start.magnitudes, phases)), following
 
     def _analytic(self, mel: Tensor, begin: int, end: int) -> Start:

@@ -35,14 +35,13 @@ def integrate(start: Start, before: Tensor | None) -> Tensor:
         before: Phases of the frame before, in turns, (bins,); None: all 0.
 
     Returns:
-        Phases in turns and double precision, (F, bins), where whole turns, which are
-        left in, cost no digits.
+        Phases in turns, (F, bins), between -1 and 1.
     """
     steps, peaks = _phase_steps(start)
-    turns = steps.double() / (2 * math.pi)
+    turns = (steps / (2 * math.pi)).frac()
     last = torch.zeros_like(turns[0]) if before is None else before
     for now, peak in zip(turns.unbind(), peaks.unbind(), strict=True):
-        last = now.add_(last.index_select(0, peak))
+        last = now.add_(last.index_select(0, peak)).frac_()
     return turns
 
 

@@ -21,7 +21,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0, or 1 after an error that has been printed, or 2 for bad options.
     """
-    without_type_checks()  # before ESPnet is imported
     argv = sys.argv[1:] if argv is None else argv
     if "--help" in argv or "-h" in argv:
         print(help_text())
@@ -56,4 +55,5 @@ def _stop(number: int, frame: object) -> NoReturn:
 
 
 if __name__ == "__main__":
+    without_type_checks()  # before ESPnet is imported
     sys.exit(main())

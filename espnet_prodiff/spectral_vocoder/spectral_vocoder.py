@@ -280,9 +280,9 @@ class SpectralVocoder(PluginTTS):
         return in_time, -torch.complex(outputs[2], outputs[3])
 
     def _own_advance(self, device: torch.device) -> Tensor:
-        """Steps in time of the bins' own frequencies, (bins,)."""
+        """Steps in time of the bins' own frequencies, without whole turns, (bins,)."""
         bins = torch.arange(self.n_fft // 2 + 1, device=device)
-        return 2 * math.pi * self.hop_length / self.n_fft * bins
+        return 2 * math.pi / self.n_fft * (bins * self.hop_length % self.n_fft)
 
     def _spectra(self, mels: Tensor) -> Tensor:
         """Complex spectra (B, F, bins) of magnitude mels, phases by the network."""

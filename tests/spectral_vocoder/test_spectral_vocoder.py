@@ -79,8 +79,8 @@ def test_true_magnitudes_and_steps_of_the_phase_give_the_wave(monkeypatch):
     in_time = torch.cat([first, in_time], 1)
     in_frequency = torch.nn.functional.pad(in_frequency, (1, 0))
     in_frequency = torch.where(in_frequency == 0, 1, in_frequency)
-    own = 2 * math.pi * torch.arange(257) * HOP / 512
-    relative = in_time * torch.polar(torch.ones(257), -own)
+    own = 2 * math.pi * torch.arange(257, dtype=torch.double) * HOP / 512
+    relative = (in_time * torch.polar(torch.ones_like(own), -own)).to(in_time.dtype)
     steps = [relative.real, relative.imag, -in_frequency.real, -in_frequency.imag]
     outputs = [spectra.abs().log(), *steps]
     assert torch.allclose(model._phasors(steps)[0], in_time, atol=1e-5)
